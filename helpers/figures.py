@@ -1,0 +1,476 @@
+"""One style for every figure, files named for the paper items, and the index of results.
+
+A figure is made with `new`, shows itself when it is the last expression of a notebook cell, and is written by `save`
+as PNG and SVG under the name of the item it reproduces. Beside it lies a small JSON file, `figures/index/<name>.json`,
+with its caption and headline numbers; `write_index` turns these into `figures/INDEX.md`. `helpers.tables` does the same for
+tables.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import matplotlib.figure
+import matplotlib.style
+from matplotlib import ticker
+
+from helpers import paths, provenance
+from helpers.paths import Outputs
+
+# Okabe and Ito's palette where a tuner or a role has a colour of its own; distinct in grey by line and marker as well.
+COLOURS: Mapping[str, str] = {
+    "generator": "#0072B2",
+    "gan": "#D55E00",
+    "bayesian": "#009E73",
+    "bayesian_warped": "#AA4499",
+    "random": "#666666",
+    "tpe": "#8C6D1F",
+    "cmaes": "#332288",
+    "gp": "#882255",
+    "actual": "#1A1A1A",
+    "predicted": "#0072B2",
+    "naive": "#E69F00",
+    "train": "#4C6A92",
+    "validation": "#E69F00",
+    "test": "#C2185B",
+    "published": "#8A8A8A",
+}
+MARKERS: Mapping[str, str] = {
+    "generator": "o",
+    "gan": "s",
+    "bayesian": "^",
+    "bayesian_warped": "D",
+    "random": "x",
+    "tpe": "v",
+    "cmaes": "P",
+    "gp": "*",
+}
+LINES: Mapping[str, Any] = {
+    "generator": "-",
+    "gan": "-",
+    "bayesian": (0, (5, 1.5)),
+    "bayesian_warped": (0, (3, 1.2, 1, 1.2)),
+}
+LABELS: Mapping[str, str] = {
+    "generator": "Generator",
+    "gan": "GAN",
+    "bayesian": "Bayesian, raw ranges",
+    "bayesian_warped": "Bayesian, warped",
+    "random": "Random search",
+    "tpe": "TPE",
+    "cmaes": "CMA-ES",
+    "gp": "Gaussian process",
+}
+# Column headings of records, the same in figures and tables.
+HEADINGS: Mapping[str, str] = {
+    "iteration": "Iteration",
+    "layers": "Layers",
+    "units": "Units per layer",
+    "learning_rate": "Learning rate",
+    "batch_size": "Batch size",
+    "sequence_length": "Sequence length (days)",
+    "dropout_rate": "Dropout rate",
+    "mse": "MSE (scaled units)",
+    "rmse": "RMSE (scaled units)",
+    "mae": "MAE (scaled units)",
+    "r2": "R²",
+    "mse_points": "MSE (index points²)",
+    "rmse_points": "RMSE (index points)",
+    "mae_points": "MAE (index points)",
+    "seconds": "Time (s)",
+    "cumulative_seconds": "Cumulative time (s)",
+    "sampler_seconds": "Time of the tuner (s)",
+    "cpu_percent": "CPU use (%)",
+    "peak_rss_mb": "Peak memory (MB)",
+    "status": "Status",
+    "reason": "Reason",
+}
+
+_STYLE = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],  # the first comes with matplotlib
+    "font.size": 10,
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.formatter.useoffset": False,
+    "grid.color": "#E3E3E3",
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.5,
+    "lines.markersize": 4.5,
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "legend.handlelength": 2.4,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "svg.fonttype": "none",  # text stays text: it can be searched, read aloud and edited
+    "svg.hashsalt": "lstm-tuner-compendium",  # the same figure gives the same bytes
+    "savefig.dpi": 200,
+}
+WIDTH = 5.6  # inches; 10 pt text is still 6 pt in a journal's column of 3.35 inches
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The compendium's style, for the length of a `with` block; matplotlib's global settings stay as they were."""
+    with matplotlib.style.context(["default", _STYLE]):
+        yield
+
+
+class Figure(matplotlib.figure.Figure):
+    """A matplotlib figure that is always drawn in the compendium's style and shows itself in a notebook."""
+
+    def draw(self, renderer) -> None:
+        with style():  # ticks are made on drawing, so the style must hold then too
+            super().draw(renderer)
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        with style():
+            self.savefig(buffer, format="png", dpi=130, metadata={"Software": None})
+        return buffer.getvalue()
+
+
+def new(width: float = WIDTH, height: float = 3.4, nrows: int = 1, ncols: int = 1, **subplots) -> tuple[Figure, Any]:
+    """An empty figure and its axes, laid out by matplotlib's constrained layout.
+
+    Parameters
+    ----------
+    width, height : float
+        Inches.
+    nrows, ncols, **subplots
+        As for `matplotlib.figure.Figure.subplots`.
+
+    Returns
+    -------
+    (Figure, matplotlib.axes.Axes or array of them)
+    """
+    with style():
+        figure = Figure(figsize=(width, height), layout="constrained")
+        return figure, figure.subplots(nrows, ncols, **subplots)
+
+
+def thousands() -> ticker.FuncFormatter:
+    """Tick labels with thousands separators: 6,000."""
+    return ticker.FuncFormatter(lambda value, _: f"{value:,.0f}" if abs(value) >= 1 else f"{value:g}")
+
+
+def number(value: float, digits: int = 3) -> str:
+    """`value` to so many significant digits, without an exponent: 0.0000225, 1,750, 33.6."""
+    if not math.isfinite(value):
+        return "–"
+    if value == 0:
+        return "0"
+    decimals = digits - 1 - math.floor(math.log10(abs(value)))
+    return f"{round(value, decimals):,.{max(decimals, 0)}f}"
+
+
+class Item(NamedTuple):
+    """One figure, table or appendix of a paper: its paper ("G" or "A"), what it shows, and our notebook's number."""
+
+    paper: str
+    title: str
+    notebook: int
+
+
+PAPERS: Mapping[str, str] = {
+    "G": "LSTM adaptive hyperparameter tuning for financial time series forecasting using custom gradient-based methods: "
+    "a comparative study with Bayesian optimization",
+    "A": "A GAN-based method to tune LSTM hyperparameters for financial forecasting",
+}
+PAPER_NAMES: Mapping[str, str] = {"G": "Generator paper", "A": "GAN paper"}
+NOTEBOOKS: Mapping[int, str] = {
+    1: "01_data_preparation",
+    2: "02_generator_tuner",
+    3: "03_gan_tuner",
+    4: "04_bayesian_baseline",
+    5: "05_comparison",
+}
+
+ITEMS: Mapping[str, Item] = {
+    "G-fig01": Item("G", "Components of an LSTM cell, equations (1)-(6)", 2),
+    "G-fig02": Item("G", "S&P 500 historical closes", 1),
+    "G-fig03": Item("G", "First 3 sequences of closes", 1),
+    "G-fig04": Item("G", "Train and test part", 1),
+    "G-fig05": Item("G", "The generator tuner's loop", 2),
+    "G-fig06": Item("G", "The generator's architecture", 2),
+    "G-fig07": Item("G", "MSE over 50 iterations", 2),
+    "G-fig08": Item("G", "Original and smoothed MSE over 50 iterations", 2),
+    "G-fig09": Item("G", "Original and smoothed MSE over a longer run", 2),
+    "G-fig10": Item("G", "MSE over 20 iterations", 2),
+    "G-fig11": Item("G", "Original and smoothed MSE over 20 iterations", 2),
+    "G-fig12": Item("G", "Actual and predicted closes over a year", 2),
+    "G-fig13": Item("G", "Actual and predicted closes, 100 days", 2),
+    "G-fig14": Item("G", "Distribution of the residuals", 2),
+    "G-fig15": Item("G", "MSE of Bayesian optimisation over iterations", 4),
+    "G-fig16": Item("G", "MSE over iterations, generator and Bayesian optimisation", 5),
+    "G-fig17": Item("G", "Cumulative time over iterations, generator and Bayesian optimisation", 5),
+    "G-fig18": Item("G", "R² over iterations, generator and Bayesian optimisation", 5),
+    "G-fig19": Item("G", "RMSE over iterations, generator and Bayesian optimisation", 5),
+    "G-fig20": Item("G", "MAE over iterations, generator and Bayesian optimisation", 5),
+    "G-fig21": Item("G", "Each hyperparameter over iterations, generator and Bayesian optimisation", 5),
+    "G-tab01": Item("G", "The search space", 2),
+    "G-tab02": Item("G", "What each hyperparameter means", 2),
+    "G-tab03": Item("G", "The generator, layer by layer", 2),
+    "G-tab04": Item("G", "The LSTM, layer by layer", 2),
+    "G-tab05": Item("G", "The generator tuner's best hyperparameters", 2),
+    "G-tab06": Item("G", "Bayesian optimisation's best hyperparameters", 4),
+    "G-tab07": Item("G", "The tuners' choices side by side", 5),
+    "G-tab08": Item("G", "Every trial of the generator tuner", 2),
+    "G-tab09": Item("G", "Every trial of Bayesian optimisation", 4),
+    "A-fig01": Item("A", "S&P 500 historical closes", 1),
+    "A-fig02": Item("A", "Scaled closes", 1),
+    "A-fig03": Item("A", "Train and test part", 1),
+    "A-fig04": Item("A", "The GAN tuner's loop", 3),
+    "A-fig05": Item("A", "Components of an LSTM cell", 2),
+    "A-fig06": Item("A", "MSE over 50 iterations", 3),
+    "A-fig07": Item("A", "Cycles of the search: smoothed MSE", 3),
+    "A-fig08": Item("A", "MSE over 20 iterations", 3),
+    "A-fig09": Item("A", "RMSE over iterations", 3),
+    "A-fig10": Item("A", "MAE over iterations", 3),
+    "A-fig11": Item("A", "R² over iterations", 3),
+    "A-fig12": Item("A", "CPU use over iterations", 3),
+    "A-fig13": Item("A", "Memory use over iterations", 3),
+    "A-fig14": Item("A", "Cumulative time over iterations", 3),
+    "A-fig15": Item("A", "Actual and predicted closes", 3),
+    "A-fig16": Item("A", "Distribution of the errors, with density and zero line", 3),
+    "A-tab01": Item("A", "The search space", 3),
+    "A-appA": Item("A", "The GAN's generator: one pathway per hyperparameter", 3),
+    "A-appB": Item("A", "Every trial of the GAN tuner", 3),
+    "A-appC": Item("A", "Each hyperparameter over iterations", 3),
+}
+
+
+def save(
+    fig: matplotlib.figure.Figure,
+    item: str | Sequence[str],
+    *,
+    caption: str,
+    outputs: Outputs,
+    protocol: str = "",
+    variant: str = "",
+    paper_shows: str = "",
+    ours: str = "",
+    published: str = "",
+    entries: Iterable[Path] = (),
+) -> Path:
+    """Write a figure as PNG (200 dpi) and SVG (text as text), named for its paper item, and list it in the index.
+
+    Parameters
+    ----------
+    fig : matplotlib.figure.Figure
+    item : str or sequence of str
+        A key of `ITEMS`, or several where one picture reproduces several items; the first names the file.
+    caption : str
+        What to see in the figure; also the alternative text of the picture.
+    outputs : helpers.paths.Outputs
+    protocol : str
+        Name of the protocol the figure depends on; part of the file name. Empty if it depends on none.
+    variant : str
+        Tells apart several figures for one item, for example `"warped"`; part of the file name.
+    paper_shows : str
+        What the paper's item shows; by default the title in `ITEMS`.
+    ours, published : str
+        Our headline number and the paper's, as they should be read in the index.
+    entries : iterable of pathlib.Path
+        What computed the figure (a notebook's script); its code hash is recorded. By default the drawing modules.
+
+    Returns
+    -------
+    pathlib.Path
+        The PNG file.
+
+    Raises
+    ------
+    ValueError
+        For an unknown item, an empty caption, or a protocol or variant that cannot be part of a file name.
+    """
+    name = name_of(item, protocol=protocol, variant=variant)
+    files = {f"{name}.png": {"dpi": 200, "metadata": {"Software": None}}, f"{name}.svg": {"metadata": {"Date": None}}}
+    # The entry is checked before anything is written.
+    entry = index_entry(
+        item, "figure", list(files), caption, protocol, variant, paper_shows, ours, published, entries or _DRAWING
+    )
+    for file, options in files.items():
+        buffer = io.BytesIO()
+        with style():
+            fig.savefig(buffer, format=Path(file).suffix[1:], **options)
+        write_aside(outputs.figures / file, buffer.getvalue())
+    write_entry(outputs, name, entry)
+    return outputs.figures / f"{name}.png"
+
+
+_DRAWING = (paths.HELPERS / "plots.py", paths.HELPERS / "diagrams.py")
+
+
+def items_of(item: str | Sequence[str]) -> list[str]:
+    """`item` as a list of known items.
+
+    Raises
+    ------
+    ValueError
+        If it is empty or names an item that is not in `ITEMS`.
+    """
+    items = [item] if isinstance(item, str) else list(item)
+    if not items:
+        raise ValueError("Name at least one item.")
+    for name in items:
+        if name not in ITEMS:
+            near = [known for known in ITEMS if known[:5] == name[:5]] or list(ITEMS)
+            raise ValueError(f"Unknown item {name!r}; valid items are {', '.join(near)}.")
+    return items
+
+
+def name_of(item: str | Sequence[str], *, protocol: str = "", variant: str = "") -> str:
+    """File name, without ending, of the result for `item`: `<item>[_<variant>][_<protocol>]`."""
+    for what, part in (("protocol", protocol), ("variant", variant)):
+        if not re.fullmatch(r"[A-Za-z0-9_-]*", part):
+            raise ValueError(f"A {what} is part of a file name: letters, digits, - and _ only, not {part!r}.")
+    return "_".join(part for part in (items_of(item)[0], variant, protocol) if part)
+
+
+def index_entry(
+    item: str | Sequence[str],
+    kind: str,
+    files: list[str],
+    caption: str,
+    protocol: str,
+    variant: str,
+    paper_shows: str,
+    ours: str,
+    published: str,
+    entries: Iterable[Path],
+) -> dict[str, Any]:
+    """What the index knows of one result; `files` are relative to the figures folder, `kind` is "figure" or "table"."""
+    items = items_of(item)
+    if not caption.strip():
+        raise ValueError(f"{items[0]} needs a caption that says what to see.")
+    return {
+        "items": items,
+        "kind": kind,
+        "protocol": protocol,
+        "variant": variant,
+        "files": files,
+        "caption": caption,
+        "paper_shows": paper_shows or ITEMS[items[0]].title,
+        "ours": ours,
+        "published": published,
+        "code_hash": provenance.code_hash(*entries),
+    }
+
+
+def write_entry(outputs: Outputs, name: str, entry: Mapping[str, Any]) -> None:
+    """Store what the index knows of one result, aside first, then in its place."""
+    suffix = "" if entry["kind"] == "figure" else f".{entry['kind']}"  # G-tab04 may be a table and a diagram
+    text = json.dumps(entry, indent=2, ensure_ascii=False) + "\n"
+    write_aside(outputs.figures / "index" / f"{name}{suffix}.json", text.encode())
+
+
+def write_aside(path: Path, data: bytes) -> None:
+    """Write `data` beside `path`, then move it there: an interrupted run leaves the old file whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        aside.write_bytes(data)
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+_PROTOCOL_ORDER = ("", "described", "published", "clean")
+
+
+def read_entries(outputs: Outputs) -> list[dict[str, Any]]:
+    """The entries of all results whose files are there, in the order in which the index shows them."""
+    entries = [json.loads(path.read_text("utf-8")) for path in sorted((outputs.figures / "index").glob("*.json"))]
+    whole = [e for e in entries if all((outputs.figures / file).is_file() for file in e["files"])]
+
+    def rank(entry: Mapping[str, Any]) -> tuple:
+        known = entry["protocol"] in _PROTOCOL_ORDER
+        place = _PROTOCOL_ORDER.index(entry["protocol"]) if known else len(_PROTOCOL_ORDER)
+        return place, entry["protocol"], entry["kind"], entry["variant"]
+
+    return sorted(whole, key=rank)
+
+
+def write_index(outputs: Outputs) -> Path:
+    """Write `figures/INDEX.md`: every item of both papers, our files, our headline number beside the paper's.
+
+    Returns
+    -------
+    pathlib.Path
+        The index.
+    """
+    entries = read_entries(outputs)
+    of_item = {name: [e for e in entries if name in e["items"]] for name in ITEMS}
+    missing = [name for name, found in of_item.items() if not found]
+    lines = [
+        "# Results, item by item",
+        "",
+        "Every figure and table of both papers beside ours. This page is generated; its numbers and captions come from "
+        "the notebook that made the file. Items that depend on how the data is split appear once per protocol: "
+        "**described** follows the papers' text (chronological split), **published** what their numbers fit (shuffled "
+        "split). Errors are in scaled units unless a unit is given.",
+        "",
+        f"{len(ITEMS) - len(missing)} of {len(ITEMS)} items are here."
+        + (" Missing: " + ", ".join(missing) + "." if missing else " None is missing."),
+    ]
+    for paper, name in PAPER_NAMES.items():
+        lines += ["", f"## {name}", "", f"*{PAPERS[paper]}*"]
+        for notebook in sorted({item.notebook for item in ITEMS.values() if item.paper == paper}):
+            lines += ["", f"### Notebook {_notebook(outputs, notebook)}", ""]
+            lines += ["| Item | The paper shows | Ours | Our number | The paper's |", "| --- | --- | --- | --- | --- |"]
+            for key, item in ITEMS.items():
+                if (item.paper, item.notebook) == (paper, notebook):
+                    lines.append(_row(key, item, of_item[key]))
+    path = outputs.figures / "INDEX.md"
+    write_aside(path, ("\n".join(lines) + "\n").encode())
+    return path
+
+
+def _notebook(outputs: Outputs, number: int) -> str:
+    source = outputs.root / "notebooks" / f"{NOTEBOOKS[number]}.py"
+    title = NOTEBOOKS[number].replace("_", " ")
+    return f"[{title}](../notebooks/{source.name})" if source.is_file() else title
+
+
+def _row(key: str, item: Item, entries: Sequence[Mapping[str, Any]]) -> str:
+    # An entry that names several items keeps one description, which may belong to the other paper's item.
+    shows = next((e["paper_shows"] for e in entries if e["items"][0] == key), item.title)
+    ours = [f"{_label(e)}{e['ours']}" for e in entries if e["ours"]]
+    published = list(dict.fromkeys(e["published"] for e in entries if e["published"]))
+    cells = [
+        f"**{key}**",
+        shows,
+        "<br>".join(_files(e) for e in entries) or "missing",
+        "<br>".join(ours),
+        "<br>".join(published),
+    ]
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+
+def _label(entry: Mapping[str, Any]) -> str:
+    label = ", ".join(part.replace("_", " ") for part in (entry["protocol"], entry["variant"]) if part)
+    return f"{label}: " if label else ""
+
+
+def _files(entry: Mapping[str, Any]) -> str:
+    links = ", ".join(f"[{Path(file).suffix[1:].upper()}]({file})" for file in entry["files"])
+    picture = next((file for file in entry["files"] if file.endswith(".png")), "")
+    if not picture:
+        return f"{_label(entry)}{links}"
+    alt = entry["caption"].replace('"', "'").replace("<", "&lt;")
+    return f'{_label(entry)}{links}<br><a href="{picture}"><img src="{picture}" width="220" alt="{alt}"></a>'
