@@ -22,7 +22,6 @@ import os
 import re
 import secrets
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -62,7 +61,7 @@ YFINANCE_ARGUMENTS: dict[str, Any] = {
     "keepna": False,
     "rounding": False,
     "timeout": 30,
-    "raise_errors": True,
+    "raise_errors": False,
 }
 RETRY_DELAYS = (2.0, 8.0, 30.0)  # seconds before the second, third and fourth attempt
 
@@ -206,10 +205,14 @@ def fetch_yfinance(symbol: str) -> pd.DataFrame:
     """The daily history of `symbol` as yfinance answers, with every argument stated (`YFINANCE_ARGUMENTS`)."""
     import yfinance
 
-    with warnings.catch_warnings():
-        # The alternative to the deprecated raise_errors is a global setting of yfinance.
-        warnings.filterwarnings("ignore", message=".*raise_errors.*", category=DeprecationWarning)
+    # Without this, yfinance answers a missing network with "possibly delisted". It is a global setting (the argument
+    # raise_errors is deprecated in its favour), so it is put back.
+    debug = yfinance.config.debug
+    before, debug.hide_exceptions = debug.hide_exceptions, False
+    try:
         return yfinance.Ticker(symbol).history(**YFINANCE_ARGUMENTS)
+    finally:
+        debug.hide_exceptions = before
 
 
 def closes_sha256(close: pd.Series) -> str:
@@ -300,10 +303,10 @@ def _freeze(
         try:
             frozen = _load_frozen(symbol, folder)
         except PricesError:
-            # A file without a checksum was never frozen (or the freezing was interrupted): the same closes complete
-            # it, and so does importing that very file.
-            own = replacing is not None and replacing.samefile(target) and not target.with_suffix(".sha256").exists()
-            if _bytes(target) != content and not own:
+            # A file without a checksum was never frozen, or its freezing was interrupted (the checksum is written
+            # last): the same closes complete it, and so does importing that very file.
+            own = replacing is not None and replacing.samefile(target)
+            if target.with_suffix(".sha256").exists() or not (own or _bytes(target) == content):
                 raise
         else:
             if frozen.sha256 == hashlib.sha256(content).hexdigest():
@@ -325,8 +328,8 @@ def _freeze(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _replace(target, content)
-        _replace(target.with_suffix(".sha256"), f"{digest}  {target.name}\n".encode())
         _replace(target.with_suffix(".provenance.json"), (json.dumps(record, indent=2) + "\n").encode())
+        _replace(target.with_suffix(".sha256"), f"{digest}  {target.name}\n".encode())
     except OSError as error:
         raise PricesError(f"{target.name} cannot be written: {error.strerror}.") from error
     return _load_frozen(symbol, folder)
@@ -386,7 +389,7 @@ def _fetch_with_retries(
                 return frame
             reason = "the answer was empty"
         except Exception as error:
-            reason = f"{type(error).__name__}: {_first_line(error)}"
+            reason = f"{type(error).__name__}: {_first_sentence(error)}"
         if delay is not None:
             log.warning("Yahoo Finance gave no closes of %s (%s); next attempt in %g s.", symbol, reason, delay)
             sleep(delay)
@@ -397,9 +400,9 @@ def _fetch_with_retries(
     )
 
 
-def _first_line(error: Exception) -> str:
+def _first_sentence(error: Exception) -> str:
     lines = str(error).strip().splitlines()
-    return lines[0].rstrip(". ")[:200] if lines else "no message"
+    return lines[0].split(". ")[0].rstrip(".")[:200] if lines else "no message"
 
 
 def _closes_from_frame(frame: pd.DataFrame, symbol: str) -> pd.Series:

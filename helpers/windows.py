@@ -92,7 +92,7 @@ PROTOCOLS = {
 }
 
 
-def protocol(name: str, **changes: Any) -> Protocol:
+def protocol(name: str, /, **changes: Any) -> Protocol:
     """The preset `name`, with some fields changed.
 
     A preset whose split, scaling or tuning part is changed is another protocol: unless `changes` give it a name, the

@@ -1,0 +1,42 @@
+"""Small fixtures shared by the tests: closes, datasets. None needs a network or the frozen download."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.prices import Prices, closes_sha256, load
+from helpers.windows import Dataset, protocol
+
+
+def make_prices(n: int = 400, *, seed: int = 0, symbol: str = "^TEST") -> Prices:
+    """`n` synthetic closes: a geometric random walk from 100 over weekdays from 2000-01-03 on."""
+    steps = np.random.default_rng(seed).normal(0.0005, 0.01, n)
+    index = pd.bdate_range("2000-01-03", periods=n, name="Date")
+    close = pd.Series(100 * np.exp(np.cumsum(steps)), index=index, name="Close")
+    return Prices(symbol, close, "file", closes_sha256(close), f"{symbol} synthetic closes, {n} rows")
+
+
+@pytest.fixture(scope="session")
+def short_prices() -> Prices:
+    """400 synthetic closes."""
+    return make_prices()
+
+
+@pytest.fixture(scope="session")
+def packaged() -> Prices:
+    """The S&P 500 closes packaged with great_tables, 1950 to 2015."""
+    return load(source="packaged")
+
+
+@pytest.fixture(scope="session")
+def short_dataset(short_prices: Prices) -> Dataset:
+    """400 closes, windows of up to 20 days, under `described`: 300 training and 80 test targets."""
+    return Dataset(short_prices, protocol("described"), max_sequence_length=20)
+
+
+@pytest.fixture(scope="session")
+def dataset(packaged: Prices) -> Dataset:
+    """The packaged series under `described`, windows of up to 250 days."""
+    return Dataset(packaged, protocol("described"))
