@@ -2,8 +2,8 @@
 
 A figure is made with `new`, shows itself when it is the last expression of a notebook cell, and is written by `save`
 as PNG and SVG under the name of the item it reproduces. Beside it lies a small JSON file, `figures/index/<name>.json`,
-with its caption and headline numbers; `write_index` turns these into `figures/INDEX.md`. `helpers.tables` does the same for
-tables.
+with its caption and headline numbers; `write_index` turns these into `figures/INDEX.md`. `helpers.tables` does the
+same for tables.
 """
 
 from __future__ import annotations
@@ -21,25 +21,26 @@ from typing import Any, NamedTuple
 import matplotlib.figure
 import matplotlib.style
 from matplotlib import ticker
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from helpers import paths, provenance
 from helpers.paths import Outputs
 
-# Okabe and Ito's palette where a tuner or a role has a colour of its own; distinct in grey by line and marker as well.
+# Told apart by colour-blind readers; in grey, lines and markers of their own tell the tuners apart.
 COLOURS: Mapping[str, str] = {
     "generator": "#0072B2",
-    "gan": "#D55E00",
+    "gan": "#C23B22",
     "bayesian": "#009E73",
-    "bayesian_warped": "#AA4499",
+    "bayesian_warped": "#7B52AB",
     "random": "#666666",
     "tpe": "#8C6D1F",
     "cmaes": "#332288",
     "gp": "#882255",
     "actual": "#1A1A1A",
     "predicted": "#0072B2",
-    "naive": "#E69F00",
+    "naive": "#E8A900",
     "train": "#4C6A92",
-    "validation": "#E69F00",
+    "validation": "#B8860B",
     "test": "#C2185B",
     "published": "#8A8A8A",
 }
@@ -160,12 +161,13 @@ def new(width: float = WIDTH, height: float = 3.4, nrows: int = 1, ncols: int = 
     """
     with style():
         figure = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(figure)  # measures text, whatever backend the reader has chosen
         return figure, figure.subplots(nrows, ncols, **subplots)
 
 
 def thousands() -> ticker.FuncFormatter:
     """Tick labels with thousands separators: 6,000."""
-    return ticker.FuncFormatter(lambda value, _: f"{value:,.0f}" if abs(value) >= 1 else f"{value:g}")
+    return ticker.FuncFormatter(lambda value, _: f"{value:,g}".replace("-", "−"))
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -187,8 +189,8 @@ class Item(NamedTuple):
 
 
 PAPERS: Mapping[str, str] = {
-    "G": "LSTM adaptive hyperparameter tuning for financial time series forecasting using custom gradient-based methods: "
-    "a comparative study with Bayesian optimization",
+    "G": "LSTM adaptive hyperparameter tuning for financial time series forecasting using custom gradient-based "
+    "methods: a comparative study with Bayesian optimization",
     "A": "A GAN-based method to tune LSTM hyperparameters for financial forecasting",
 }
 PAPER_NAMES: Mapping[str, str] = {"G": "Generator paper", "A": "GAN paper"}

@@ -70,11 +70,11 @@ def closes(close: pd.Series, *, symbol: str = "S&P 500", episodes: bool = True, 
 
 
 def _mark_episodes(ax: Axes, first: pd.Timestamp, last: pd.Timestamp) -> None:
-    tints = ("#F2D9B8", "#CFE0EE")  # neighbours differ
+    tints, order = ("#F2D9B8", "#CFE0EE"), [name for name, _, _ in EPISODES]  # neighbours differ
     seen = [(name, pd.Timestamp(a), pd.Timestamp(b) if b else last) for name, a, b in EPISODES]
     seen = [(name, max(a, first), min(b, last)) for name, a, b in seen if a < last and b > first]
-    for i, (name, start, end) in enumerate(seen):
-        ax.axvspan(start, end, color=tints[i % 2], lw=0, zorder=0)
+    for name, start, end in seen:
+        ax.axvspan(start, end, color=tints[order.index(name) % 2], lw=0, zorder=0)
         ax.annotate(
             name,
             (start + (end - start) / 2, 1.0),
@@ -159,22 +159,18 @@ def split(dataset: Dataset, *, symbol: str = "S&P 500", log: bool = True) -> Fig
     log : bool
         Logarithmic prices.
     """
-    close = pd.Series(np.asarray(dataset.to_points(dataset.scaled)), index=dataset.scaled.index)
-    parts = np.full(len(close), "train", dtype=object)
+    close = dataset.close
+    # The first days are only ever looked back upon; they are drawn as training days and not counted as targets.
+    parts, counts = np.full(len(close), "train", dtype=object), {"train": len(dataset.train_targets("tune"))}
     if dataset.protocol.tune_on == "validation":
-        parts[np.asarray(dataset.test_targets("tune"))] = "validation"
-    parts[np.asarray(dataset.test_targets("final"))] = "test"
+        parts[dataset.test_targets("tune")] = "validation"
+    parts[dataset.test_targets("final")] = "test"
+    counts |= {part: int((parts == part).sum()) for part in ("validation", "test") if (parts == part).any()}
     shuffled = dataset.protocol.split == "shuffled"
-    names = [part for part in ("train", "validation", "test") if (parts == part).any()]
+    names = list(counts)
     handles = [
-        Line2D(
-            [],
-            [],
-            color=COLOURS[part],
-            lw=2.5,
-            label=f"{part}, {(parts == part).sum():,} days ({(parts == part).mean():.0%})",
-        )
-        for part in names
+        Line2D([], [], color=COLOURS[part], lw=2.5, label=f"{part}, {n:,} targets ({n / sum(counts.values()):.0%})")
+        for part, n in counts.items()
     ]
     with style():
         fig, axes = new(6.4, 5.2 if shuffled else 3.4, 2 if shuffled else 1, 1, squeeze=False)
@@ -182,19 +178,22 @@ def split(dataset: Dataset, *, symbol: str = "S&P 500", log: bool = True) -> Fig
         if shuffled:
             ax.plot(close.index, close, color=COLOURS["train"], lw=0.9)
             for part in names[1:]:
-                mine = close[parts == part]
-                ax.plot(mine.index, mine, color=COLOURS[part], marker=".", ms=1.4, ls="none", rasterized=True)
-            ax.set_title("The whole history: test days lie everywhere")
+                mine = close.index[parts == part]
+                ax.plot(
+                    mine, np.full(len(mine), 0.035), transform=ax.get_xaxis_transform(),
+                    color=COLOURS[part], marker="|", ms=9, mew=0.3, alpha=0.25, ls="none",
+                )  # fmt: skip
+            ax.set_title("The whole history: test days (marks below) lie everywhere")
             _zoom_on_split(axes[1, 0], close, parts, names)
         else:
             for part in names:
                 ax.plot(close.index, close.where(parts == part), color=COLOURS[part], lw=1)
-            for part in names[1:]:
+            for row, part in enumerate(reversed(names[1:])):
                 start = close.index[parts == part][0]
                 ax.axvline(start, color=COLOURS[part], lw=0.9, ls="--")
                 ax.annotate(
                     f"{part} from {start:%-d %b %Y} ",
-                    (start, 0.04),
+                    (start, 0.04 + 0.08 * row),
                     xycoords=("data", "axes fraction"),
                     ha="right",
                     fontsize=9,
@@ -203,7 +202,7 @@ def split(dataset: Dataset, *, symbol: str = "S&P 500", log: bool = True) -> Fig
         _price_axis(ax, close, log=log)
         _date_axis(ax, close.index[0], close.index[-1])
         fig.supylabel(f"{symbol} close (index points)", fontsize=10)
-        fig.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+        _place_legend(fig, handles, [handle.get_label() for handle in handles])
         return fig
 
 
@@ -254,29 +253,14 @@ def mse_over_iterations(
     """
     runs = _runs(records, tuner, "mse")
     with style():
-        fig, ax = new(5.6, 3.5)
-        _draw_runs(ax, runs, "mse", published=_runs(published, tuner, "mse"))
-        marked = []
-        for i, (name, run) in enumerate(runs.items()):
-            if run["mse"].notna().any():
-                best = run.loc[run["mse"].idxmin()]
-                ax.plot(
-                    best["iteration"],
-                    best["mse"],
-                    marker="o",
-                    ms=11,
-                    mfc="none",
-                    mec=_colour(name, i),
-                    mew=1.6,
-                    ls="none",
-                )
-                marked.append(f"{_label(name)}: best {number(best['mse'])} at iteration {best['iteration']:.0f}")
+        fig, ax = new(5.6, 3.1)
+        _draw_runs(ax, runs, "mse", published=_runs(published, tuner, "mse"), best=True)
         _metric_axis(ax, runs, "mse", log=log)
         if target is not None:
             _level(ax, target, COLOURS["generator"], f"stop rule: {number(target)}", ls="-.")
         _naive_level(ax, naive)
         _early_stop(ax, runs, early_stop)
-        _legend(fig, ax, "\n".join(marked))
+        _legend(fig, ax)
         return fig
 
 
@@ -382,10 +366,11 @@ def smoothed(
 
 @dataclass(frozen=True)
 class Metric:
-    """How a column of the records is drawn: axis label, scale, and the unit of a number in the legend."""
+    """How a column of the records is drawn: axis label, scale, and how its numbers are written ("" for 3 digits)."""
 
     label: str
     log: bool = False
+    spec: str = ""
     unit: str = ""
 
 
@@ -393,11 +378,11 @@ METRICS: Mapping[str, Metric] = {
     "mse": Metric(HEADINGS["mse"], log=True),
     "rmse": Metric(HEADINGS["rmse"], log=True),
     "mae": Metric(HEADINGS["mae"], log=True),
-    "r2": Metric(HEADINGS["r2"]),
+    "r2": Metric(HEADINGS["r2"], spec=".4f"),
     "seconds": Metric("Time of the iteration (s)", log=True, unit=" s"),
-    "cumulative_seconds": Metric("Cumulative time (s)", unit=" s"),
-    "cpu_percent": Metric(HEADINGS["cpu_percent"], unit=" %"),
-    "peak_rss_mb": Metric(HEADINGS["peak_rss_mb"], unit=" MB"),
+    "cumulative_seconds": Metric("Cumulative time (s)", spec=",.0f", unit=" s"),
+    "cpu_percent": Metric(HEADINGS["cpu_percent"], spec=".2f", unit=" %"),
+    "peak_rss_mb": Metric(HEADINGS["peak_rss_mb"], spec=",.0f", unit=" MB"),
 }
 
 
@@ -441,7 +426,7 @@ def metric_over_iterations(
     runs = _runs(records, tuner, metric)
     printed = {name: run for name, run in _runs(published, tuner).items() if metric in run}
     with style():
-        fig, ax = new(5.6, 3.5)
+        fig, ax = new(5.6, 3.1)
         _draw_runs(ax, runs, metric, published=printed)
         if average:
             for i, (name, run) in enumerate(runs.items()):
@@ -450,7 +435,7 @@ def metric_over_iterations(
                 _level(ax, mean, _colour(name, i), f"{_label(name)}: {said}" if len(runs) > 1 else said, ls="--")
         if claims:
             _draw_claims(ax, runs, metric)
-        _metric_axis(ax, {**runs, **printed}, metric, log=METRICS[metric].log if log is None else log)
+        _metric_axis(ax, runs, metric, log=METRICS[metric].log if log is None else log)
         if naive is not None:
             _level(ax, naive, COLOURS["naive"], f"yesterday's close: {_amount(naive, metric)}")
         _legend(fig, ax)
@@ -517,7 +502,10 @@ def forecast(
         raise ValueError(f"No test day is left with last={last!r}; there are {len(dates)} test days.")
     # A shuffled split leaves most trading days out: a line alone would suggest that nothing is missing between points.
     trading_days = max(len(pd.bdate_range(table.index[0], table.index[-1])), 1)
-    points: dict[str, Any] = {"marker": "o", "ms": 2.6, "lw": 0.7} if len(table) < 0.8 * trading_days else {"lw": 1.3}
+    scattered, dense = len(table) < 0.8 * trading_days, len(table) > 1000
+    points: dict[str, Any] = {"lw": 0.7 if scattered or dense else 1.4}
+    if scattered:
+        points |= {"marker": "o", "ms": 1.0 if dense else 2.8}
     drawn = {
         "naive": (COLOURS["naive"], (0, (4, 1.5)), f"Yesterday's close: MSE {number(naive_mse)}"),
         "predicted": (_colour(tuner), "-", f"{_label(tuner)}'s best LSTM: MSE {number(mse)}"),
@@ -525,7 +513,7 @@ def forecast(
     }
     with style():
         heights = {"height_ratios": [2.4, 1]} if errors else {}
-        fig, axes = new(5.6, 4.6 if errors else 3.5, 2 if errors else 1, 1, sharex=True, squeeze=False, **heights)
+        fig, axes = new(5.6, 4.2 if errors else 3.0, 2 if errors else 1, 1, sharex=True, squeeze=False, **heights)
         ax = axes[0, 0]
         for name, (colour, line, label) in drawn.items():
             ax.plot(table.index, table[name], color=colour, ls=line, label=label, **points)
@@ -534,14 +522,15 @@ def forecast(
         if errors:
             low = axes[1, 0]
             low.axhline(0, color=COLOURS["actual"], lw=0.9)
-            for name in ("naive", "predicted"):
+            missed = {name: table["actual"] - table[name] for name in ("predicted", "naive")}
+            for name in sorted(missed, key=lambda name: -missed[name].abs().mean()):  # the smaller errors in front
                 colour, line, _ = drawn[name]
-                low.plot(table.index, table["actual"] - table[name], color=colour, ls=line, **{**points, "lw": 0.9})
+                low.plot(table.index, missed[name], color=colour, ls=line, **{**points, "lw": 0.6 if dense else 1.0})
             low.set_ylabel("Actual minus\nforecast")
             low.yaxis.set_major_formatter(thousands())
         _date_axis(axes[-1, 0], table.index[0], table.index[-1])
         handles, labels = ax.get_legend_handles_labels()
-        fig.legend(handles[::-1], labels[::-1], loc="outside upper left", ncols=1)
+        _place_legend(fig, handles[::-1], labels[::-1])
         return fig
 
 
@@ -583,21 +572,18 @@ def residuals(
                 color=colours[name], alpha=0.4, lw=0,
             )  # fmt: skip
             if error.nunique() > 1:
-                x = np.linspace(low, high, 600)
-                ax.plot(x, stats.gaussian_kde(error)(x), color=colours[name], lw=2)
+                x = np.linspace(low, high, 800)
+                ax.plot(x, stats.gaussian_kde(error, bw_method=_bandwidth)(x), color=colours[name], lw=2)
             ax.axvline(0, color=COLOURS["actual"], lw=1.2, ls="--")
             ax.axvline(error.mean(), color=colours[name], lw=1.2, ls=":")
             beyond = int(((error < low) | (error > high)).sum())
             ax.set_title(titles[name])
-            ax.text(
-                0.985,
-                0.95,
-                f"mean {error.mean():,.1f}\nstandard deviation {error.std(ddof=0):,.1f}\n"
-                f"{len(error):,} days, {beyond:,} beyond the axis",
-                transform=ax.transAxes,
-                ha="right",
-                va="top",
+            ax.set_title(
+                f"mean {error.mean():,.1f}, standard deviation {error.std(ddof=0):,.1f}\n"
+                f"{beyond:,} of {len(error):,} days beyond the axis".replace("mean -", "mean −"),
+                loc="right",
                 fontsize=8.5,
+                fontweight="normal",
             )
             ax.yaxis.set_major_locator(ticker.MaxNLocator(4))
         fig.supylabel("Density (per index point)", fontsize=10)
@@ -612,6 +598,13 @@ def residuals(
         ]
         fig.legend(handles=handles, loc="outside upper center", ncols=4)
         return fig
+
+
+def _bandwidth(kde: stats.gaussian_kde) -> float:
+    """Silverman's rule with the interquartile range: daily changes have tails that would smear the middle."""
+    values = kde.dataset[0]
+    spread = min(1.0, stats.iqr(values) / 1.349 / values.std(ddof=1)) or 1.0
+    return 0.9 * spread * len(values) ** -0.2
 
 
 def _density_weights(error: pd.Series, low: float, high: float, bins: int) -> np.ndarray:
@@ -648,13 +641,16 @@ def hyperparameters_over_iterations(
             elif name == "batch_size":
                 ax.set_yscale("log", base=2)
                 ax.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,.0f}"))
+            elif name == "dropout_rate":
+                ax.yaxis.set_major_locator(ticker.MultipleLocator(0.2))
+                ax.set_ylim(0, 1)
             else:
-                ax.yaxis.set_major_locator(ticker.MaxNLocator(5, integer=name != "dropout_rate"))
+                ax.yaxis.set_major_locator(ticker.MaxNLocator(5, integer=True))
             ax.set_xlim(0.5, longest + 0.5)
-            ax.xaxis.set_major_locator(ticker.MaxNLocator(8, integer=True))
+            ax.xaxis.set_major_locator(ticker.MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
         for ax in axes[-1]:
             ax.set_xlabel("Iteration")
-        _legend(fig, axes[0, 0], always=True)
+        _legend(fig, axes[0, 0])
         return fig
 
 
@@ -702,7 +698,8 @@ def _label(name: str) -> str:
 
 
 def _amount(value: float, metric: str) -> str:
-    return f"{number(value)}{METRICS[metric].unit}"
+    spec = METRICS[metric].spec
+    return f"{format(value, spec) if spec else number(value)}{METRICS[metric].unit}"
 
 
 def _draw_runs(
@@ -712,33 +709,33 @@ def _draw_runs(
     *,
     published: Mapping[str, pd.DataFrame],
     small: bool = False,
+    best: bool = False,
 ) -> None:
     for name, run in published.items():
         ax.plot(
-            run["iteration"],
-            run[column],
-            color=COLOURS["published"],
-            lw=0.9,
-            ls=LINES.get(name, "-"),
-            marker=MARKERS.get(name, "o"),
-            ms=2.8,
-            mfc="white",
-            mew=0.7,
-            label=f"{_label(name)}, as published",
-        )
+            run["iteration"], run[column], color=COLOURS["published"], lw=0.9, ls=LINES.get(name, "-"),
+            marker=MARKERS.get(name, "o"), ms=2.8, mfc="white", mew=0.7,
+            label=f"{_label(name)}, as published{_said_best(run, column) if best else ''}",
+        )  # fmt: skip
     for i, (name, run) in enumerate(runs.items()):
         crowded = len(run) > 40 or small
+        colour, line, marker = _colour(name, i), LINES.get(name, "-"), MARKERS.get(name, "o")
         ax.plot(
-            run["iteration"],
-            run[column],
-            color=_colour(name, i),
-            lw=1.1 if crowded else 1.5,
-            ls=LINES.get(name, "-"),
-            marker=MARKERS.get(name, "o"),
-            ms=3 if crowded else 4.5,
-            label=_label(name),
-        )
+            run["iteration"], run[column], color=colour, lw=1.1 if crowded else 1.5, ls=line,
+            marker=marker, ms=3 if crowded else 4.5,
+            label=f"{_label(name)}{_said_best(run, column) if best else ''}",
+        )  # fmt: skip
+        if best and run[column].notna().any():
+            row = run.loc[run[column].idxmin()]
+            ax.plot(row["iteration"], row[column], marker="o", ms=11, mfc="none", mec=colour, mew=1.6, ls="none")
         _failed(ax, run, column)
+
+
+def _said_best(run: pd.DataFrame, column: str) -> str:
+    if not run[column].notna().any():
+        return ""
+    row = run.loc[run[column].idxmin()]
+    return f": best {number(row[column])} at iteration {row['iteration']:.0f}"
 
 
 def _failed(ax: Axes, run: pd.DataFrame, column: str) -> None:
@@ -755,19 +752,18 @@ def _metric_axis(ax: Axes, runs: Mapping[str, pd.DataFrame], metric: str, *, log
     ax.set_xlabel("Iteration")
     ax.set_ylabel(METRICS[metric].label)
     ax.set_xlim(0.5, max(run["iteration"].max() for run in runs.values()) + 0.5)
-    ax.xaxis.set_major_locator(ticker.MaxNLocator(12, integer=True))
+    ax.xaxis.set_major_locator(ticker.MaxNLocator(11, integer=True, steps=[1, 2, 5, 10]))
     if log:
         ax.set_yscale("log")
-    elif metric == "r2" and values.min() < -1:
-        ax.set_yscale("symlog", linthresh=1)
-        ax.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,g}"))
-        ax.axhline(0, color="#777777", lw=0.8)
     elif metric == "r2":
         ax.axhline(0, color="#777777", lw=0.8)
+        if values.min() < -1:
+            ax.set_yscale("symlog", linthresh=1)
+            ax.set_ylim(1.6 * values.min(), 1.4)
+            ax.yaxis.set_major_formatter(thousands())
     else:
         ax.set_ylim(bottom=0)
-        if values.max() >= 1000:
-            ax.yaxis.set_major_formatter(thousands())
+        ax.yaxis.set_major_formatter(thousands())
 
 
 def _level(ax: Axes, value: float, colour: str, label: str, ls: Any = (0, (1.2, 1.2))) -> None:
@@ -784,16 +780,24 @@ def _early_stop(ax: Axes, runs: Mapping[str, pd.DataFrame], iteration: int | Non
         ax.axvline(iteration + 0.5, color="#444444", lw=1, ls=":", label=f"the papers stop after {iteration}")
 
 
-def _legend(fig: Figure, ax: Axes, note: str = "", *, always: bool = True) -> None:
+def _legend(fig: Figure, ax: Axes) -> None:
     handles, labels = ax.get_legend_handles_labels()
     unique = dict(zip(labels, handles, strict=True))
-    if note:
-        for line in note.split("\n"):
-            unique[line] = Line2D([], [], marker="o", ms=9, mfc="none", mec="#444444", mew=1.4, ls="none")
-    longest = max((len(label) for label in unique), default=0)
-    fig.legend(
-        list(unique.values()), list(unique), loc="outside upper left", ncols=1 if longest > 46 else 2,
-    )  # fmt: skip
+    _place_legend(fig, list(unique.values()), list(unique))
+
+
+def _place_legend(fig: Figure, handles: list[Any], labels: list[str]) -> None:
+    """Above the axes, in as many columns as fit; the figure grows by its rows, so that the axes keep their size."""
+    if not labels:
+        return
+    width, height = fig.get_size_inches()
+    for columns in (3, 2, 1):
+        legend = fig.legend(handles, labels, loc="outside upper left", ncols=columns, columnspacing=1.4)
+        extent = legend.get_window_extent(fig.canvas.get_renderer())
+        if columns == 1 or extent.width <= 0.99 * width * fig.dpi:
+            fig.set_size_inches(width, height + extent.height / fig.dpi)
+            return
+        legend.remove()
 
 
 def _price_axis(ax: Axes, close: pd.Series, *, log: bool) -> None:
