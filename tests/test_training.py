@@ -1,0 +1,252 @@
+"""The fast engine does what Keras does: same gradients, same weights, same forecasts; and it says when it cannot."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from helpers import lstm, lstm_kernels, training
+from helpers.simd import WIDTH, aligned
+from helpers.space import LstmConfig
+
+
+def config(layers=2, units=3, learning_rate=1e-2, batch_size=16, sequence_length=5, dropout_rate=0.0) -> LstmConfig:
+    return LstmConfig(layers, units, learning_rate, batch_size, sequence_length, dropout_rate)
+
+
+def windows(samples: int, length: int, features: int = 1, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    x = np.random.default_rng(seed).random((samples, length, features), dtype=np.float32)
+    return x, x.mean((1, 2))
+
+
+def difference(a: list[np.ndarray], b: list[np.ndarray]) -> float:
+    """Relative distance of two lists of weights: |a - b| / |b|, all weights as one vector."""
+    a, b = (np.concatenate([w.ravel() for w in weights]) for weights in (a, b))
+    return float(np.linalg.norm(a - b) / np.linalg.norm(b))
+
+
+def train(c: LstmConfig, x, y, *, engine: str, epochs: int = 2, seed: int = 7):
+    model = lstm.build(c, seed=3, features=x.shape[2])
+    return model, training.fit(model, c, x, y, epochs=epochs, seed=seed, engine=engine)
+
+
+@settings(max_examples=6, deadline=None)
+@given(
+    layers=st.integers(1, 4),
+    units=st.integers(1, 9),
+    length=st.integers(1, 12),
+    batch_size=st.sampled_from([5, 16, 32, 64]),
+    samples=st.integers(20, 90),
+    features=st.integers(1, 3),
+)
+def test_fifty_updates_equal_keras(layers, units, length, batch_size, samples, features) -> None:
+    c = config(layers, units, 1e-3, batch_size, length)
+    x, y = windows(samples, length, features)
+    epochs = max(1, 50 // -(-samples // batch_size))
+    slow, reference = train(c, x, y, engine="keras", epochs=epochs)
+    fast, result = train(c, x, y, engine="fast", epochs=epochs)
+    assert difference(fast.get_weights(), slow.get_weights()) < 1e-4
+    np.testing.assert_allclose(result.losses, reference.losses, rtol=1e-3, atol=1e-7)
+
+
+@pytest.mark.parametrize("dropout_rate", [0.0, 0.4])
+@pytest.mark.parametrize(("layers", "units", "length"), [(1, 1, 1), (3, 4, 6), (2, 17, 9), (10, 2, 5)])
+def test_gradient_equals_keras_in_float64(layers, units, length, dropout_rate) -> None:
+    """Keras in float64 with the very dropout masks that the fast engine drew gives the gradient to float32 rounding."""
+    import keras
+    import tensorflow as tf
+
+    c = config(layers, units, 1e-3, WIDTH, length, dropout_rate)
+    samples = 13  # three lanes stay empty
+    x, y = windows(samples, length)
+    weights = lstm.build(c, seed=1).get_weights()
+    net = training.FastNet(c)
+    packed, gradient = net.pack(weights), aligned(net.pack(weights).size)
+    threshold = np.uint32((1 - dropout_rate) * 2**32) if dropout_rate else np.uint32(0)
+    scale, order = np.float32(1 / (1 - dropout_rate)), np.arange(samples)
+    lane = aligned(WIDTH)
+    one_chunk(net, packed, x, y, order, threshold, scale, gradient, lane)
+
+    bits = net.tape[4].reshape(layers, length, units)
+    masks = (bits[..., None] >> np.arange(samples, dtype=np.uint16) & 1).transpose(0, 3, 1, 2)  # layer, window, t, unit
+
+    hidden = inputs = keras.Input((length, 1), dtype="float64")
+    given_masks = [keras.Input((length, units), dtype="float64") for _ in range(layers)]
+    for layer in range(layers):
+        last = layer == layers - 1
+        hidden = keras.layers.LSTM(units, return_sequences=not last, dtype="float64")(hidden)
+        if dropout_rate:
+            mask = given_masks[layer][:, 0] if last else given_masks[layer]
+            hidden = hidden * mask / (1 - dropout_rate)
+    model = keras.Model([inputs, *given_masks], keras.layers.Dense(1, dtype="float64")(hidden))
+    model.set_weights(weights)
+    with tf.GradientTape() as tape:
+        predicted = model([x.astype(float), *[m.astype(float) for m in masks]])[:, 0]
+        loss = tf.reduce_mean((predicted - y.astype(float)) ** 2)
+    expected = [g.numpy() for g in tape.gradient(loss, model.trainable_variables)]
+
+    np.testing.assert_allclose(lane_forecast(net, packed, x, order, threshold, scale), predicted, rtol=2e-5, atol=1e-6)
+    assert difference(net.unpack(gradient), expected) < 2e-5
+
+
+def one_chunk(net, packed, x, y, order, threshold, scale, gradient, lane) -> None:
+    """Forward and backward pass of one chunk of at most 16 windows, as `train_epoch` does them."""
+    import numba
+
+    @numba.njit
+    def run(shape, w, x, y, order, tape, top, state, threshold, scale, gradient, lane):
+        store(lane, 0, forward(shape, w, x, order, 0, order.size, tape, top, state, threshold, scale))
+        for k in range(16):
+            lane[k] = np.float32(2) * (lane[k] - y[k]) / np.float32(order.size) if k < order.size else np.float32(0)
+        backward(shape, w, gradient, load(lane, 0), tape, top, threshold, scale, 4)
+
+    from helpers.simd import load, store
+
+    forward, backward = lstm_kernels.chunk_forward, lstm_kernels.chunk_backward
+    state = net.dropout_state(5)
+    flat = x.reshape(len(x), -1)
+    run(net.shape, packed, flat, y, order, net.tape, net.top, state, threshold, scale, gradient, lane)
+
+
+def lane_forecast(net, packed, x, order, threshold, scale) -> np.ndarray:
+    import numba
+
+    from helpers.simd import store
+
+    forward = lstm_kernels.chunk_forward
+
+    @numba.njit
+    def run(shape, w, x, order, tape, top, state, threshold, scale, lane):
+        store(lane, 0, forward(shape, w, x, order, 0, order.size, tape, top, state, threshold, scale))
+
+    lane = aligned(WIDTH)
+    state = net.dropout_state(5)
+    run(net.shape, packed, x.reshape(len(x), -1), order, net.tape, net.top, state, threshold, scale, lane)
+    return lane[: len(x)]
+
+
+def test_dropout_keeps_its_share() -> None:
+    import numba
+
+    from helpers.simd import draw
+
+    @numba.njit
+    def count(state, threshold, n):
+        kept = np.zeros(16)
+        for _ in range(n):
+            bits = draw(state, 0, threshold)
+            for k in range(16):
+                kept[k] += (bits >> k) & 1
+        return kept / n
+
+    n = 200_000
+    for keep in (0.1, 0.5, 0.9):
+        share = count(training.FastNet.dropout_state(0), np.uint32(keep * 2**32), n)
+        assert np.abs(share - keep).max() < 5 * np.sqrt(keep * (1 - keep) / n)  # every lane within five standard errors
+
+
+def test_forecasts_equal_keras_for_a_last_partial_chunk() -> None:
+    c = config(3, 5, sequence_length=8)
+    x, _ = windows(37, 8)
+    model = lstm.build(c, seed=0)
+    np.testing.assert_allclose(
+        training.predict(model, c, x, engine="fast"),
+        training.predict(model, c, x, engine="keras"),
+        rtol=1e-5,
+        atol=1e-6,
+    )
+
+
+def test_same_seed_is_bit_equal_alone_and_beside_another_trial() -> None:
+    c = config(2, 6, 1e-2, 32, 20, 0.3)
+    x, y = windows(500, 20)
+    alone, _ = train(c, x, y, engine="fast", epochs=5)
+    with ThreadPoolExecutor(2) as pool:
+        beside, other = pool.map(lambda seed: train(c, x, y, engine="fast", epochs=5, seed=seed)[0], [7, 8])
+    assert all(np.array_equal(a, b) for a, b in zip(alone.get_weights(), beside.get_weights(), strict=True))
+    assert difference(other.get_weights(), alone.get_weights()) > 0
+
+
+@pytest.mark.parametrize("engine", ["fast", "keras"])
+def test_learning_lowers_the_loss(engine: str) -> None:
+    x, y = windows(320, 4)
+    _, result = train(config(1, 8, 1e-2, 16, 4, 0.1), x, y, engine=engine, epochs=6)
+    assert result.engine == engine
+    assert result.losses.shape == (6,)
+    assert result.losses[-1] < result.losses[0] / 3
+
+
+@pytest.mark.parametrize("engine", ["fast", "keras"])
+def test_divergence_is_an_error_of_its_own(engine: str) -> None:
+    x, y = windows(64, 4)
+    with pytest.raises(training.Diverged, match="no longer finite in epoch 1 of 3"):
+        train(config(1, 2, learning_rate=1e30, sequence_length=4), x, y, engine=engine, epochs=3)
+
+
+def test_ten_layers_at_the_highest_learning_rate_do_not_crash() -> None:
+    c = config(10, 10, 0.1, 16, 30, 0.9)
+    x, y = windows(64, 30)
+    try:
+        _, result = train(c, x, y, engine="fast", epochs=3)
+        assert np.isfinite(result.losses).all()
+    except training.Diverged:
+        pass
+
+
+def test_nan_in_the_windows_is_divergence() -> None:
+    x, y = windows(64, 4)
+    x[5, 2] = np.nan
+    with pytest.raises(training.Diverged):
+        train(config(1, 2, sequence_length=4), x, y, engine="fast")
+
+
+def test_weights_survive_packing() -> None:
+    weights = lstm.build(config(3, 5), seed=2, features=2).get_weights()
+    net = training.FastNet(config(3, 5), features=2)
+    assert all(np.array_equal(a, b) for a, b in zip(net.unpack(net.pack(weights)), weights, strict=True))
+
+
+def test_the_order_is_a_new_permutation_every_epoch() -> None:
+    order = training.window_order(50, 3, seed=1)
+    assert [sorted(epoch) for epoch in order.tolist()] == [list(range(50))] * 3
+    assert not np.array_equal(order[0], order[1])
+    assert np.array_equal(order, training.window_order(50, 3, seed=1))
+
+
+def test_bad_input_is_refused_in_one_sentence() -> None:
+    c, model = config(), lstm.build(config(), seed=0)
+    x, y = windows(20, 5)
+    with pytest.raises(ValueError, match="Unknown engine 'gpu'; valid engines are auto, fast, keras"):
+        training.fit(model, c, x, y, seed=0, engine="gpu")
+    with pytest.raises(ValueError, match=r"x must have shape \(samples, 5, features\), not \(20, 4, 1\)"):
+        training.fit(model, c, x[:, 1:], y, seed=0, engine="fast")
+    with pytest.raises(ValueError, match=r"y must have shape \(20,\), not \(19,\)"):
+        training.fit(model, c, x, y[1:], seed=0, engine="fast")
+    with pytest.raises(ValueError, match="epochs must be at least 1"):
+        training.fit(model, c, x, y, seed=0, epochs=0, engine="fast")
+    with pytest.raises(ValueError, match="The model's weights have shapes"):
+        training.fit(lstm.build(config(layers=3), seed=0), c, x, y, seed=0, engine="fast")
+
+
+def test_first_use_is_told(caplog, monkeypatch, tmp_path) -> None:
+    """Compiling takes seconds: whoever waits for it is told, and nobody else."""
+
+    class Kernels:
+        class train_epoch:
+            signatures = ()
+            stats = type("Stats", (), {"cache_path": str(tmp_path)})
+
+    monkeypatch.setattr("helpers.lstm_kernels.train_epoch", Kernels.train_epoch)
+    with caplog.at_level(logging.WARNING):
+        training._kernels()
+    assert "Compiling the fast engine" in caplog.text
+    caplog.clear()
+    (tmp_path / "lstm_kernels.train_epoch-1.py311.nbi").touch()
+    with caplog.at_level(logging.WARNING):
+        training._kernels()
+    assert not caplog.text
