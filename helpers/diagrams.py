@@ -224,7 +224,8 @@ def _gan_loop() -> Figure:
     _arrow(ax, (left + 0.4, rows[1] + up), (left + 0.4, 4.2), (middle - 0.45, 4.2), (middle - 0.45, rows[0] - up))
     # The history of trials feeds the generator's input and its loss.
     edge = 0.12
-    _arrow(ax, (right - half, rows[2] - 0.3), (4.78, rows[2] - 0.3), (4.78, rows[3] + 0.1), (edge, rows[3] + 0.1), (edge, rows[0]), (left - half, rows[0]))  # fmt: skip
+    fed, floor = rows[2] - 0.3, rows[3] + 0.1
+    _arrow(ax, (right - half, fed), (4.78, fed), (4.78, floor), (edge, floor), (edge, rows[0]), (left - half, rows[0]))
     _arrow(ax, (edge, rows[1]), (left - half, rows[1]))
     for x, y, text, align in (
         (2.45, rows[3] + 0.22, "history of configurations and their MSEs", "center"),
@@ -330,11 +331,15 @@ def _shape(shape: Sequence[int]) -> str:
     return f"({', '.join(str(n) for n in shape)})"
 
 
+def _does(layer: Layer) -> str:
+    kind = layer.kind if layer.units is None else f"{layer.kind} {layer.units}"
+    return ", ".join(part for part in (kind, layer.activation, layer.detail) if part)
+
+
 def _described(layer: Layer) -> tuple[str, str]:
-    """What a layer does, and what leaves it."""
-    does = layer.kind if layer.units is None else f"{layer.kind} {layer.units}"
-    does = ", ".join(part for part in (does, layer.activation, layer.detail) if part)
-    return does, f"{_shape(layer.shape)} · {layer.parameters:,}" if layer.parameters else _shape(layer.shape)
+    """What a layer does, and what leaves it, with its number of parameters where it has any."""
+    shape = _shape(layer.shape)
+    return _does(layer), f"{shape} · {layer.parameters:,}" if layer.parameters else shape
 
 
 def network(model: keras.Model, *, title: str = "") -> Figure:
@@ -373,18 +378,29 @@ def _fill(layer: Layer, last: bool) -> str:
 
 
 def _chain(drawn: list[Layer], heading: str) -> Figure:
-    step, box, width = 0.62, 0.42, 5.6
-    height = 0.45 + step * len(drawn)
+    step, box, width = 0.6, 0.4, 6.0
+    columns = ((0.25, "left"), (1.95, "left"), (4.6, "center"), (width - 0.25, "right"))
+    height = 0.75 + step * len(drawn)
     fig, ax = _canvas(width, height)
     ax.text(0.1, height - 0.2, heading, fontsize=10.5, fontweight="bold", va="center")
+
+    def write(y: float, words: Sequence[str], *, bold: bool, **options: Any) -> None:
+        for (x, align), text in zip(columns, words, strict=True):
+            weight = "bold" if bold and x == columns[0][0] else "normal"
+            ax.text(x, y, text, ha=align, va="center", fontweight=weight, zorder=3, **options)
+
+    write(
+        height - 0.55,
+        ("layer", "what it does", "output shape", "parameters"),
+        bold=False,
+        fontsize=8.5,
+        color="#555555",
+    )
     for row, layer in enumerate(drawn):
-        y = height - 0.45 - step * (row + 0.5)
+        y = height - 0.65 - step * (row + 0.5)
         _box(ax, width / 2, y, width - 0.2, box, "", fill=_fill(layer, row == len(drawn) - 1), gid=layer.name)
-        does, leaves = _described(Layer(**{**layer.__dict__, "parameters": 0}))
-        ax.text(0.25, y, layer.name, fontsize=9.5, fontweight="bold", va="center", zorder=3)
-        ax.text(2.2, y, does, fontsize=9.5, va="center", zorder=3)
-        ax.text(4.15, y, leaves, fontsize=9.5, va="center", ha="center", zorder=3)
-        ax.text(width - 0.25, y, f"{layer.parameters:,}", fontsize=9.5, va="center", ha="right", zorder=3)
+        words = (layer.name, _does(layer), _shape(layer.shape), f"{layer.parameters:,}")
+        write(y, words, bold=True, fontsize=9.5)
         if row:
             _arrow(ax, (width / 2, y + step - box / 2), (width / 2, y + box / 2))
     return fig
@@ -432,13 +448,14 @@ def _pathways(drawn: list[Layer], children: dict[str, list[str]], heading: str) 
     for k, name in enumerate(shared):
         tall = (lane * sum(lanes) - 0.1) / len(shared)
         y = middle + (len(shared) - 1) * tall / 2 - k * tall
-        _box(ax, 0.53, y, 0.9, tall - 0.06, "\n".join([*name.split("_"), "", *_described(by_name[name])]), fill="input", size=7.5, gid=name)  # fmt: skip
+        text = "\n".join([*name.split("_"), "", *_described(by_name[name])])
+        _box(ax, 0.53, y, 0.9, tall - 0.06, text, fill="input", size=7.5, gid=name)
     for layer in drawn:
         for parent in layer.parents:
             x, y = place[layer.name]
             if parent in shared:  # above the pathway's own input, into the upper part of the box
-                over = y + 0.29
-                _arrow(ax, (0.98, over), (x - box_width / 2 - 0.07, over), (x - box_width / 2 - 0.07, y + 0.12), (x - box_width / 2, y + 0.12), lw=0.9)  # fmt: skip
+                edge, turn, over, into = x - box_width / 2, x - box_width / 2 - 0.07, y + 0.29, y + 0.12
+                _arrow(ax, (0.98, over), (turn, over), (turn, into), (edge, into), lw=0.9)
             else:
                 px, py = place[parent]
                 _arrow(ax, (px + box_width / 2, py), (x - box_width / 2, y), lw=0.9)

@@ -137,7 +137,7 @@ def first_windows(scaled: pd.Series, *, count: int = 3, length: int = 30) -> Fig
             ax.yaxis.set_major_locator(ticker.MaxNLocator(3))
         fig.supylabel("Close (scaled units)", fontsize=10)
         axes[-1, 0].set_xlabel("Trading day of the series")
-        axes[-1, 0].xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
+        axes[-1, 0].xaxis.set_major_locator(ticker.MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
         handles = [
             Line2D([], [], color=COLOURS["train"], marker=".", label=f"window, {length} closes"),
             Line2D([], [], color=COLOURS["test"], marker="D", ls="none", label="target, the next close"),
@@ -198,6 +198,7 @@ def split(dataset: Dataset, *, symbol: str = "S&P 500", log: bool = True) -> Fig
                     ha="right",
                     fontsize=9,
                     color=COLOURS[part],
+                    bbox={"fc": "white", "ec": "none", "pad": 0.8},
                 )
         _price_axis(ax, close, log=log)
         _date_axis(ax, close.index[0], close.index[-1])
