@@ -1,0 +1,221 @@
+"""What the papers' tuners share as Optuna samplers: a state that is a function of the seed and the finished trials.
+
+A sampler replays the finished trials of the study, in order of their numbers, through a pure step, and draws every
+random number from a generator of its own for (seed, trial number, purpose). A study that was interrupted and resumed
+by a new sampler with the same seed therefore goes on as if it had never stopped. The state after the last trial is
+kept, so that a suggestion usually costs one step.
+"""
+
+from __future__ import annotations
+
+import abc
+import math
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler
+from optuna.search_space import intersection_search_space
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from helpers.space import SearchSpace, UnitCube
+
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+LARGEST = 1e12  # objective values are clipped to +-LARGEST, so that their squares stay finite
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One finished trial as a tuner sees it.
+
+    Attributes
+    ----------
+    number : int
+        The trial's number.
+    point : tuple of float, length d
+        Where it lies: the tuner's own continuous point if it proposed this trial, else the encoded parameters.
+    loss : float or None
+        What is minimised: the value, negated where the study maximises; the worst so far for a failed trial; None for
+        a failed trial before any value.
+    key : tuple of float, length d
+        Its parameters as Optuna stores them: equal for equal configurations.
+    record : dict
+        What the tuner noted when it proposed this trial; empty for a trial of another origin.
+    """
+
+    number: int
+    point: tuple[float, ...]
+    loss: float | None
+    key: tuple[float, ...] = ()
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+
+def losses(seen: tuple[Observation, ...]) -> np.ndarray:
+    """The known losses in order, shape (known,)."""
+    return np.array([o.loss for o in seen if o.loss is not None], dtype=float)
+
+
+def configuration_key(space: SearchSpace, params: Mapping[str, Any]) -> tuple[float, ...]:
+    """`params` as Optuna stores them, in the order of `space`; hashable, and equal for equal configurations."""
+    return tuple(float(d.to_internal_repr(params[name])) for name, d in space.items())
+
+
+class HistorySampler(BaseSampler, abc.ABC):
+    """Base of the papers' tuners. A subclass says how it starts, steps and proposes; see the module's docstring.
+
+    Parameters
+    ----------
+    seed : int, optional
+        At least 0; without one the sampler draws its own and cannot be repeated.
+    space : mapping of str to optuna.distributions.BaseDistribution, optional
+        The parameters to tune. Optuna knows them only after a first finished trial; without `space` that trial is
+        random. Parameters outside it are drawn at random.
+
+    Raises
+    ------
+    ValueError
+        For a seed that is no whole number of at least 0; at a suggestion, for a study with several objectives.
+    """
+
+    name: str  # key of the record in the trial's system attributes
+
+    def __init__(self, *, seed: int | None = None, space: SearchSpace | None = None) -> None:
+        if seed is None:
+            seed = int(np.random.SeedSequence().generate_state(1)[0])
+        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+            raise ValueError(f"seed must be a whole number of at least 0, not {seed!r}.")
+        self.seed = int(seed)
+        self.space = None if space is None else UnitCube(space).space
+        self._cache: tuple[SearchSpace, tuple[Observation, ...], Any] | None = None
+
+    # What a tuner is.
+
+    def _coordinates(self, space: SearchSpace) -> UnitCube:
+        """The coordinates in which the tuner thinks; anything with UnitCube's `encode`, `decode` and `len`."""
+        return UnitCube(space)
+
+    @abc.abstractmethod
+    def _start(self, dimension: int) -> Any:
+        """State before the first trial."""
+
+    @abc.abstractmethod
+    def _step(self, state: Any, seen: tuple[Observation, ...]) -> Any:
+        """State after the last trial of `seen`, which holds all trials up to it. Must not change `state`."""
+
+    @abc.abstractmethod
+    def _propose(
+        self, state: Any, coordinates: Any, seen: tuple[Observation, ...], number: int, taken: frozenset
+    ) -> dict[str, Any]:
+        """Record of the suggestion for trial `number`, JSON serialisable; its "point" is where to go.
+
+        `taken` holds the keys of the configurations that finished or running trials have.
+        """
+
+    # Optuna's side.
+
+    def _rng(self, number: int, purpose: str) -> np.random.Generator:
+        """The random generator of trial `number` for one purpose; a resumed study draws the same numbers."""
+        return np.random.default_rng([self.seed, number, zlib.crc32(purpose.encode())])
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """The parameters of `space`, or those that all trials so far share; a parameter with one value is left out."""
+        space = self.space
+        if space is None:
+            space = intersection_search_space(study.get_trials(deepcopy=False), include_pruned=True)
+        return {name: d for name, d in space.items() if not d.single()}
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """The tuner's suggestion; what it noted is in the trial's system attributes under the tuner's name."""
+        self._raise_error_if_multi_objective(study)
+        if not search_space:
+            return {}
+        coordinates = self._coordinates(search_space)
+        seen = self._history(study, search_space, coordinates)
+        state = self._replay(search_space, coordinates, seen)
+        running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        taken = {o.key for o in seen}
+        taken |= {configuration_key(search_space, t.params) for t in running if self._covers(search_space, t)}
+        record = self._propose(state, coordinates, seen, trial.number, frozenset(taken))
+        record["parameters"] = list(search_space)
+        study._storage.set_trial_system_attr(trial._trial_id, self.name, record)
+        return coordinates.decode(np.array(record["point"]))
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """A value drawn uniformly from the parameter's range."""
+        self._raise_error_if_multi_objective(study)
+        rng = self._rng(trial.number, f"parameter {param_name}")
+        return UnitCube({param_name: param_distribution}).decode(rng.random(1))[param_name]
+
+    def reseed_rng(self) -> None:
+        """Nothing to do: random numbers belong to a trial's number, which no two parallel trials share."""
+
+    @staticmethod
+    def _covers(space: SearchSpace, trial: FrozenTrial) -> bool:
+        """Whether the trial has every parameter of `space`, within its range."""
+        for name, d in space.items():
+            if name not in trial.params or type(trial.distributions[name]) is not type(d):
+                return False
+            try:
+                if not d._contains(d.to_internal_repr(trial.params[name])):
+                    return False
+            except ValueError:  # a categorical value that is none of the choices
+                return False
+        return True
+
+    def _history(self, study: Study, space: SearchSpace, coordinates: Any) -> tuple[Observation, ...]:
+        """The finished trials that lie in `space`, in order of their numbers."""
+        sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
+        worst: float | None = None
+        best: float | None = None
+        seen = []
+        for trial in study.get_trials(deepcopy=False, states=FINISHED):
+            if not self._covers(space, trial):
+                continue
+            value = sign * _value(trial)
+            if math.isfinite(value):
+                loss = min(max(value, -LARGEST), LARGEST)
+                worst = loss if worst is None else max(worst, loss)
+                best = loss if best is None else min(best, loss)
+            else:
+                loss = best if value == -math.inf else worst
+            key = configuration_key(space, trial.params)
+            record = trial.system_attrs.get(self.name, {})
+            if record.get("parameters") == list(space):
+                proposed = configuration_key(space, coordinates.decode(np.array(record["point"])))
+                record = record if proposed == key else {}  # another tuner or a person decided otherwise
+            else:
+                record = {}
+            point = record["point"] if record else coordinates.encode(trial.params)
+            seen.append(Observation(trial.number, tuple(map(float, point)), loss, key, record))
+        return tuple(seen)
+
+    def _replay(self, space: SearchSpace, coordinates: Any, seen: tuple[Observation, ...]) -> Any:
+        """The state after `seen`, from the kept state where that has seen the same trials so far."""
+        done, state = 0, None
+        if self._cache is not None:
+            kept_space, kept, kept_state = self._cache
+            if list(kept_space.items()) == list(space.items()) and seen[: len(kept)] == kept:
+                done, state = len(kept), kept_state
+        if state is None:
+            done, state = 0, self._start(len(coordinates))
+        for i in range(done, len(seen)):
+            state = self._step(state, seen[: i + 1])
+        self._cache = (dict(space), seen, state)
+        return state
+
+
+def _value(trial: FrozenTrial) -> float:
+    """The trial's value; a pruned one's last intermediate value; NaN where there is none."""
+    if trial.state == TrialState.COMPLETE:
+        return float(trial.value)
+    if trial.state == TrialState.PRUNED and trial.intermediate_values:
+        return float(trial.intermediate_values[max(trial.intermediate_values)])
+    return math.nan
