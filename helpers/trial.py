@@ -7,6 +7,7 @@ study.
 
 from __future__ import annotations
 
+import gc
 import logging
 import math
 import os
@@ -502,6 +503,8 @@ def serve(descriptor: int, parent: int) -> None:
             if arguments["engine"] not in prepared:
                 prepare(arguments["engine"])
                 prepared.add(arguments["engine"])
+                gc.collect()
+                gc.freeze()  # TensorFlow's own objects stay; looking through them after every trial takes half a second
         except BaseException as error:
             pipe.send(("broken", _explain(error)))
             continue
