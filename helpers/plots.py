@@ -70,7 +70,7 @@ def closes(close: pd.Series, *, symbol: str = "S&P 500", episodes: bool = True, 
 
 
 def _mark_episodes(ax: Axes, first: pd.Timestamp, last: pd.Timestamp) -> None:
-    tints, order = ("#F2D9B8", "#CFE0EE"), [name for name, _, _ in EPISODES]  # neighbours differ
+    tints, order = ("#EBC48A", "#DDEAF4"), [name for name, _, _ in EPISODES]  # neighbours differ
     seen = [(name, pd.Timestamp(a), pd.Timestamp(b) if b else last) for name, a, b in EPISODES]
     seen = [(name, max(a, first), min(b, last)) for name, a, b in seen if a < last and b > first]
     for name, start, end in seen:
