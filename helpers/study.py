@@ -1,0 +1,716 @@
+"""A study: a sampler proposes, a trial answers, a journal remembers.
+
+The journal is Optuna's: one append-only file of JSON lines, `<name>.journal`. It is written in three steps a trial (the
+trial begins, its parameters, its result), each in a single write, so that a study killed at any moment goes on from
+there: a trial in flight keeps its number and its parameters and is trained again. With a sampler whose state is a
+function of its seed and the finished trials, the finished record is that of an undisturbed run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import inspect
+import json
+import logging
+import math
+import os
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from numbers import Real
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import optuna
+import pandas as pd
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution, distribution_to_json
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+
+from helpers import provenance
+from helpers.lstm import EPOCHS
+from helpers.metrics import error_metrics
+from helpers.space import HYPERPARAMETERS, LstmConfig, SearchSpace, config_from_params
+from helpers.trial import METRICS, Evaluator, TrialResult
+
+if TYPE_CHECKING:
+    from helpers.windows import Dataset
+
+logger = logging.getLogger(__name__)
+
+COLUMNS = (
+    "iteration",
+    *HYPERPARAMETERS,
+    *METRICS,
+    "seconds",
+    "cumulative_seconds",
+    "sampler_seconds",
+    "cpu_percent",
+    "peak_rss_mb",
+    "memory_used_mb",
+    "status",
+    "reason",
+    "seed",
+)
+_FINISHED = (TrialState.COMPLETE, TrialState.FAIL)
+_MEASURED = ("seconds", "cpu_percent", "peak_rss_mb", "memory_used_mb")
+
+Sampler = optuna.samplers.BaseSampler | Callable[[int], optuna.samplers.BaseSampler]
+
+
+class StudyError(ValueError):
+    """A study that cannot be run or read; the message is one sentence for the reader."""
+
+
+class StudyFailed(StudyError):
+    """Every trial of a study failed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Winner:
+    """The best LSTM of a study and its forecasts of the final test part.
+
+    Attributes
+    ----------
+    config : LstmConfig
+    iteration : int
+        The trial that found it, from 1.
+    predictions, actual, naive : numpy.ndarray, shape (m,), float32
+        Forecast, target and the close of the day before, scaled units of the final stage.
+    dates : pandas.DatetimeIndex, shape (m,)
+    metrics : dict
+        mse, rmse, mae, r2 in scaled units; mse_points, rmse_points, mae_points in index points.
+    """
+
+    config: LstmConfig
+    iteration: int
+    predictions: np.ndarray
+    dates: pd.DatetimeIndex
+    actual: np.ndarray
+    naive: np.ndarray
+    metrics: dict[str, float]
+
+
+def trial_seed(seed: int, number: int) -> int:
+    """Seed of trial `number` (from 0) of a study with `seed`: in [0, 2^21), so that Keras's seeds stay under 2^31.
+
+    All tuners with the same study seed train their k-th trial with the same seed.
+    """
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0]) % 2**21
+
+
+def journal_path(name: str, folder: str | Path) -> Path:
+    """Where the study `name` is recorded.
+
+    Raises
+    ------
+    StudyError
+        For a name that cannot be part of a file's name.
+    """
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+        raise StudyError(f"A study's name is a file's name: letters, digits and _ . - only, not {name!r}.")
+    return Path(folder) / f"{name}.journal"
+
+
+def run(
+    name: str,
+    sampler: Sampler,
+    space: SearchSpace,
+    dataset: Dataset,
+    *,
+    trials: int,
+    seed: int,
+    folder: str | Path,
+    epochs: int = EPOCHS,
+    engine: str = "auto",
+    stop_at: float | None = None,
+    time_limit: float | None = None,
+    memory_limit_mb: float | None = None,
+    evaluator: Evaluator | None = None,
+    progress: bool = True,
+    train: bool = True,
+    keep_predictions: bool = True,
+) -> optuna.Study:
+    """Run the study `name` until it has `trials` finished trials, or go on with it; it minimises the MSE.
+
+    Parameters
+    ----------
+    name : str
+        Name of the study and, with ".journal", of its file.
+    sampler : optuna.samplers.BaseSampler or callable
+        Proposes the configurations. Its state should be a function of its seed and the finished trials, as that of
+        the papers' tuners here is. For a sampler whose random state does not survive a restart (most of Optuna's
+        own), give a function from the trial's number to a new sampler:
+        `lambda number: optuna.samplers.TPESampler(seed=1000 + number)`.
+    space : mapping of str to optuna.distributions.BaseDistribution
+        An LSTM space, see `space.config_from_params`.
+    dataset : Dataset
+    trials : int
+        Finished trials to reach in all, with those already in the journal; failed ones count.
+    seed : int
+        Each trial is trained with `trial_seed(seed, number)`.
+    folder : path
+        Where the journal lies; made if missing.
+    epochs, engine, time_limit, memory_limit_mb
+        See `trial.evaluate`.
+    stop_at : float, optional
+        Stop after the first trial whose MSE is at most this.
+    evaluator : Evaluator, optional
+        The warm worker to use; without one the study has its own. Anything with its `evaluate` serves.
+    progress : bool
+        Whether to show a progress bar with the best MSE so far on standard error.
+    train : bool
+        False reads only: an error if trials are missing.
+    keep_predictions : bool
+        Whether to store the forecasts of each new best trial (`<name>.best-0018.npz`), for `winner`. Not done where
+        trials are judged by a validation part.
+
+    Returns
+    -------
+    optuna.Study
+        Its trials carry the user attributes `config`, `status`, `reason`, `seed`, the metrics and the measurements; the
+        study carries `identity` (what must not change) and `stamp` (see `provenance.stamp`).
+
+    Raises
+    ------
+    StudyError
+        Bad arguments; a journal made with other settings, damaged or held by another process; missing trials.
+    StudyFailed
+        If every trial failed.
+    """
+    path = journal_path(name, folder)
+    for what, value, least in (("trials", trials, 1), ("seed", seed, 0)):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+            raise StudyError(f"{what} must be a whole number of at least {least}, not {value!r}.")
+    if stop_at is not None and not (isinstance(stop_at, Real) and math.isfinite(stop_at)):
+        raise StudyError(f"stop_at must be a number or None, not {stop_at!r}.")
+    first = sampler(0) if not isinstance(sampler, optuna.samplers.BaseSampler) else sampler
+    identity = {
+        "data": dataset.data_sha256,
+        "protocol": str(dataset.protocol),
+        "space": {key: distribution_to_json(d) for key, d in space.items()},
+        "epochs": int(epochs),
+        "seed": int(seed),
+        "sampler": describe(first),
+        "engine": engine,
+    }
+    if not train:
+        study = load(name, folder, sampler=first)
+        _check_identity(study, identity)
+        _check_complete(study, trials, stop_at)
+        return study
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _held(path), contextlib.ExitStack() as stack:
+        repair(path)
+        journal = _Journal(path)
+        study = _open(name, journal, first)
+        if "identity" not in study.user_attrs and not study.trials:
+            stamp = provenance.stamp(
+                data_sha256=dataset.data_sha256,
+                seeds=[seed],
+                entries=[Path(__file__)],
+                protocol=dataset.protocol.name,
+            )
+            with journal.one_write():
+                study.set_user_attr("stamp", stamp)
+                study.set_user_attr("identity", identity)
+        else:
+            _tell_changed_code(study)
+        _check_identity(study, identity)
+        _give_back_unfinished(study)
+        if evaluator is None and not _done(study, trials, stop_at):
+            evaluator = stack.enter_context(Evaluator())
+        bar = stack.enter_context(_Bar(study, trials, shown=progress))
+        keep_predictions = keep_predictions and _tuned_on_test(dataset)
+        learnt = 0.0
+        while not _done(study, trials, stop_at):
+            started = time.perf_counter()
+            trial = study.ask()  # the trial in flight when the study was killed, or a new one
+            if not isinstance(sampler, optuna.samplers.BaseSampler):
+                study.sampler = sampler(trial.number)
+            with journal.one_write():
+                params = {key: _suggest(trial, key, distribution) for key, distribution in space.items()}
+            config = config_from_params(params)
+            asked = time.perf_counter() - started
+
+            result = evaluator.evaluate(
+                config,
+                dataset,
+                epochs=epochs,
+                seed=trial_seed(seed, trial.number),
+                engine=engine,
+                time_limit=time_limit,
+                memory_limit_mb=memory_limit_mb,
+                keep_predictions=keep_predictions,
+            )
+            if result.ok and result.predictions is not None and result.mse < _least(study):
+                # Stored before the trial counts as finished: a record without its forecasts cannot be.
+                _store(_best_path(path, trial.number), config, result, dataset, stage="tune")
+
+            started = time.perf_counter()
+            with journal.one_write():
+                for key, value in _attributes(config, result, trial_seed(seed, trial.number), learnt + asked).items():
+                    trial.set_user_attr(key, value)
+                if result.ok:
+                    study.tell(trial, result.mse)
+                else:
+                    study.tell(trial, state=TrialState.FAIL)
+                    logger.warning("%s, trial %d failed: %s.", name, trial.number + 1, result.reason)
+            learnt = time.perf_counter() - started
+            bar.update(study)
+    _check_complete(study, trials, stop_at)
+    return study
+
+
+def load(name: str, folder: str | Path, *, sampler: optuna.samplers.BaseSampler | None = None) -> optuna.Study:
+    """The recorded study `name`, for reading.
+
+    Raises
+    ------
+    StudyError
+        If there is no such journal or it is damaged.
+    """
+    path = journal_path(name, folder)
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.journal"))) or "none"
+        raise StudyError(f"There is no study {name!r} in {path.parent.name}/ (recorded there: {known}); run it first.")
+    _whole_lines(path)
+    try:
+        return optuna.load_study(study_name=name, storage=JournalStorage(_Journal(path)), sampler=sampler)
+    except KeyError:
+        raise StudyError(f"{path.name} holds no sound study named {name!r}.") from None
+
+
+def describe(sampler: optuna.samplers.BaseSampler) -> str:
+    """A sampler in words: its class and those arguments of its constructor that are plain values."""
+    values = vars(sampler)
+    shown = []
+    for argument in inspect.signature(type(sampler).__init__).parameters:
+        value = values.get(argument, values.get(f"_{argument}"))
+        if isinstance(value, str | int | float):
+            shown.append(f"{argument}={value!r}")
+    return f"{type(sampler).__name__}({', '.join(shown)})"
+
+
+# Records.
+
+
+def records(study: optuna.Study) -> pd.DataFrame:
+    """One row a finished trial, in order.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `iteration` counts from 1; metrics are NaN where `status` is "failed", and `reason` says why. `seconds` is
+        training plus evaluation, `cumulative_seconds` its running sum, `sampler_seconds` the time that the sampler took
+        to learn from the trial before and to propose this one. Units as in `trial.TrialResult`.
+    """
+    rows = []
+    for t in study.get_trials(deepcopy=False, states=_FINISHED):
+        row = {"iteration": t.number + 1, **config_from_params(t.params).as_dict()}
+        rows.append(row | {key: t.user_attrs[key] for key in COLUMNS if key in t.user_attrs})
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    numbers = [*METRICS, *_MEASURED, "sampler_seconds"]
+    frame[numbers] = frame[numbers].astype(float)
+    frame["cumulative_seconds"] = frame["seconds"].cumsum()
+    return frame
+
+
+def best(study: optuna.Study, *, within: int | None = None) -> pd.Series:
+    """The record with the least MSE (the first of equals), among the first `within` iterations if that is given.
+
+    Raises
+    ------
+    StudyFailed
+        If there is none.
+    """
+    frame = records(study).head(within)
+    if not frame["mse"].notna().any():
+        raise StudyFailed(_all_failed(study))
+    return frame.loc[frame["mse"].idxmin()]
+
+
+def winner(
+    study: optuna.Study,
+    dataset: Dataset,
+    *,
+    folder: str | Path,
+    within: int | None = None,
+    evaluator: Evaluator | None = None,
+    train: bool = True,
+    time_limit: float | None = None,
+) -> Winner:
+    """The best LSTM of a study with its forecasts of the final test part.
+
+    The forecasts are those that the trial itself made. Where the study was tuned on a validation part, or they are
+    missing, the LSTM is trained once more with the trial's seed, on all training windows, and its forecasts are stored.
+
+    Parameters
+    ----------
+    study : optuna.Study
+        From `run` or `load`.
+    dataset : Dataset
+        The one that the study was run on.
+    folder : path
+        The study's folder.
+    within : int, optional
+        Consider the first `within` iterations only.
+    evaluator : Evaluator, optional
+    train : bool
+        False: an error instead of training.
+    time_limit : float, optional
+        See `trial.evaluate`.
+
+    Raises
+    ------
+    StudyError
+        Another dataset than the study's; no stored forecasts and `train=False`; training failed.
+    """
+    identity = study.user_attrs["identity"]
+    for what, ours, theirs in (
+        ("data", dataset.data_sha256, identity["data"]),
+        ("protocol", str(dataset.protocol), identity["protocol"]),
+    ):
+        if ours != theirs:
+            raise StudyError(f"The study {study.study_name!r} was run on another {what}: {theirs}, not {ours}.")
+    row = best(study, within=within)
+    number, config = int(row["iteration"]) - 1, LstmConfig(**{key: row[key] for key in HYPERPARAMETERS})
+    journal = journal_path(study.study_name, folder)
+    path = (_best_path if _tuned_on_test(dataset) else _final_path)(journal, number)
+    windows = dataset.windows(config.sequence_length, stage="final")
+    predictions = _stored(path, config, dataset, len(windows.y_test))
+    if predictions is None and not train:
+        raise StudyError(f"The forecasts {path.name} are missing or do not fit the study; train the winner again.")
+    if predictions is None:
+        with contextlib.ExitStack() as stack:
+            worker = evaluator if evaluator is not None else stack.enter_context(Evaluator())
+            result = worker.evaluate(
+                config,
+                dataset,
+                epochs=identity["epochs"],
+                seed=int(row["seed"]),
+                engine=identity["engine"],
+                time_limit=time_limit,
+                stage="final",
+                keep_predictions=True,
+            )
+        if not result.ok:
+            raise StudyError(f"The winner of {study.study_name!r} could not be trained: {result.reason}.")
+        _store(path, config, result, dataset, stage="final")
+        predictions = result.predictions
+    actual, forecast = windows.y_test.astype(np.float64), predictions.astype(np.float64)
+    points = error_metrics(windows.to_points(actual), windows.to_points(forecast))
+    metrics = error_metrics(actual, forecast) | {f"{key}_points": points[key] for key in ("mse", "rmse", "mae")}
+    return Winner(config, number + 1, predictions, windows.test_dates, windows.y_test, windows.naive, metrics)
+
+
+def _tuned_on_test(dataset: Dataset) -> bool:
+    """Whether a trial's forecasts are those of the final test part already."""
+    return dataset.protocol.tune_on == "test"
+
+
+# One step of the loop.
+
+
+def _suggest(trial: optuna.Trial, name: str, d: optuna.distributions.BaseDistribution) -> Any:
+    if isinstance(d, IntDistribution):
+        return trial.suggest_int(name, d.low, d.high, step=d.step, log=d.log)
+    if isinstance(d, FloatDistribution):
+        return trial.suggest_float(name, d.low, d.high, step=d.step, log=d.log)
+    if isinstance(d, CategoricalDistribution):
+        return trial.suggest_categorical(name, d.choices)
+    raise StudyError(f"{name}: {type(d).__name__} is neither int, float nor categorical.")
+
+
+def _attributes(config: LstmConfig, result: TrialResult, seed: int, sampler_seconds: float) -> dict[str, Any]:
+    """What is recorded of a trial, ready for JSON: no NaN, no numpy types, six digits of what only a clock measured."""
+    errors = {key: float(getattr(result, key)) for key in METRICS}
+    measured = {key: float(f"{getattr(result, key):.6g}") for key in _MEASURED}
+    numbers = errors | measured | {"sampler_seconds": float(f"{sampler_seconds:.6g}")}
+    said = {"config": config.as_dict(), "seed": seed, "status": result.status, "reason": result.reason}
+    return said | {key: value for key, value in numbers.items() if math.isfinite(value)}
+
+
+def _open(name: str, journal: _Journal, sampler: optuna.samplers.BaseSampler) -> optuna.Study:
+    """The study in the journal, or a new one. (Optuna's `load_if_exists` adds a line to the journal each time.)"""
+    storage = JournalStorage(journal)
+    if any(known.study_name == name for known in storage.get_all_studies()):
+        return optuna.load_study(study_name=name, storage=storage, sampler=sampler)
+    return optuna.create_study(study_name=name, storage=storage, sampler=sampler, direction="minimize")
+
+
+def _finished(study: optuna.Study) -> list[FrozenTrial]:
+    return study.get_trials(deepcopy=False, states=_FINISHED)
+
+
+def _least(study: optuna.Study) -> float:
+    """The least MSE so far; infinity before the first."""
+    return min((t.value for t in _finished(study) if t.state == TrialState.COMPLETE), default=math.inf)
+
+
+def _done(study: optuna.Study, trials: int, stop_at: float | None) -> bool:
+    return len(_finished(study)) >= trials or (stop_at is not None and _least(study) <= stop_at)
+
+
+def _give_back_unfinished(study: optuna.Study) -> None:
+    """Trials in flight when the study was killed wait for the next `ask`, with their numbers and parameters.
+
+    With the lock held no other process can be running them. A trial that counted as failed instead would change the
+    sampler's history, and with it every later proposal.
+    """
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+
+
+def _check_identity(study: optuna.Study, identity: dict[str, Any]) -> None:
+    recorded = study.user_attrs.get("identity")
+    if recorded is None:
+        raise StudyError(
+            f"The journal of {study.study_name!r} does not say what it was made with; it is not of this kind."
+        )
+    for key, value in identity.items():
+        if recorded.get(key) != value:
+            raise StudyError(
+                f"The study {study.study_name!r} was begun with another {key}, {_short(recorded.get(key))} instead of "
+                f"{_short(value)}: use the same, another name or another folder."
+            )
+
+
+def _tell_changed_code(study: optuna.Study) -> None:
+    before, now = study.user_attrs.get("stamp", {}).get("code_hash"), provenance.code_hash(Path(__file__))
+    if before != now:
+        logger.info("The code has changed since the study %r began: %s, now %s.", study.study_name, before, now)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value) if isinstance(value, dict) else str(value)
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+def _check_complete(study: optuna.Study, trials: int, stop_at: float | None) -> None:
+    finished = _finished(study)
+    if not _done(study, trials, stop_at):
+        raise StudyError(
+            f"The study {study.study_name!r} has {len(finished)} of {trials} trials: run it with train=True to go on."
+        )
+    if all(t.state == TrialState.FAIL for t in finished):
+        raise StudyFailed(_all_failed(study))
+
+
+def _all_failed(study: optuna.Study) -> str:
+    reasons = Counter(t.user_attrs.get("reason", "no reason recorded") for t in _finished(study))
+    if not reasons:
+        return f"The study {study.study_name!r} has no finished trial."
+    (reason, times), total = reasons.most_common(1)[0], reasons.total()
+    return f"All {total} trials of the study {study.study_name!r} failed, {times} of them so: {reason}."
+
+
+class _Bar:
+    """Progress on standard error with the best MSE so far; in a log file, a line every ten seconds at most."""
+
+    def __init__(self, study: optuna.Study, trials: int, *, shown: bool) -> None:
+        from tqdm import tqdm
+
+        done = len(_finished(study))
+        self._bar = tqdm(
+            total=max(trials, done),
+            initial=done,
+            desc=study.study_name,
+            unit="trial",
+            disable=not shown or done >= trials,
+            mininterval=0.1 if sys.stderr.isatty() else 10.0,
+        )
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def update(self, study: optuna.Study) -> None:
+        failed = sum(t.state == TrialState.FAIL for t in _finished(study))
+        text = f"best MSE {_least(study):.3g}" + (f", {failed} failed" if failed else "")
+        self._bar.set_postfix_str(text, refresh=False)
+        self._bar.update()
+
+
+# The journal.
+
+
+class _Journal(JournalFileBackend):
+    """Optuna's journal file, with several records in one write.
+
+    The lock is the kernel's: it goes when its holder is killed, where Optuna's own lock file would stay for 30 s.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path), lock_obj=_FileLock(path))
+        self._waiting: list[dict[str, Any]] | None = None
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        if self._waiting is not None:
+            self._waiting += logs
+        else:
+            super().append_logs(logs)
+
+    @contextlib.contextmanager
+    def one_write(self) -> Iterator[None]:
+        """What is recorded meanwhile reaches the file at once at the end, or not at all if an exception comes first.
+
+        Until then Optuna does not see it, so no new trial may begin meanwhile.
+        """
+        self._waiting = []
+        try:
+            yield
+            logs = self._waiting
+        finally:
+            self._waiting = None
+        if logs:
+            super().append_logs(logs)
+
+
+class _FileLock:
+    """Optuna's lock interface on the kernel's file lock."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: Any = None
+
+    def acquire(self) -> bool:
+        self._file = open(self._path, "rb")
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        return True
+
+    def release(self) -> None:
+        self._file.close()
+
+
+@contextlib.contextmanager
+def _held(journal: Path) -> Iterator[None]:
+    """Hold the study against other processes. The kernel lets go when this one ends, however it ends.
+
+    Raises
+    ------
+    StudyError
+        If another process holds it; the message names that process.
+    """
+    path = journal.with_suffix(".lock.held")
+    while True:
+        file = open(path, "a+", encoding="utf-8")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            file.close()
+            raise StudyError(f"The study {journal.stem!r} is being run by another process (pid {holder}).") from None
+        # Between opening and locking, the holder before may have removed this file.
+        with contextlib.suppress(FileNotFoundError):
+            if os.stat(path).st_ino == os.fstat(file.fileno()).st_ino:
+                break
+        file.close()
+    try:
+        file.seek(0)
+        file.truncate()
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        file.close()
+
+
+def repair(path: Path) -> bool:
+    """Cut off an incomplete last line, which a process killed while writing leaves behind; keep a `.damaged` copy.
+
+    Returns
+    -------
+    bool
+        Whether there was one.
+
+    Raises
+    ------
+    StudyError
+        For damage elsewhere, with the number of the line.
+    """
+    if not path.exists():
+        return False
+    _whole_lines(path)
+    content = path.read_bytes()
+    end = content.rfind(b"\n") + 1
+    if end == len(content):
+        return False
+    copy = path.with_suffix(".journal.damaged")
+    copy.write_bytes(content)
+    with open(path, "r+b") as file:
+        file.truncate(end)
+        os.fsync(file.fileno())
+    line = content.count(b"\n") + 1
+    logger.warning("%s, line %d was incomplete and is cut off; the file as it was: %s.", path.name, line, copy.name)
+    return True
+
+
+def _whole_lines(path: Path) -> None:
+    """Raise for a complete line that is no record."""
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                sound = "op_code" in json.loads(line)
+            except (ValueError, TypeError):
+                sound = False
+            if not sound:
+                raise StudyError(
+                    f"{path.name}, line {number} is damaged: restore the file, or remove it to begin again."
+                )
+
+
+# Forecasts of the best trials.
+
+
+def _best_path(journal: Path, number: int) -> Path:
+    return journal.with_suffix(f".best-{number + 1:04d}.npz")
+
+
+def _final_path(journal: Path, number: int) -> Path:
+    return journal.with_suffix(f".final-{number + 1:04d}.npz")
+
+
+def _store(path: Path, config: LstmConfig, result: TrialResult, dataset: Dataset, *, stage: str) -> None:
+    """Forecasts with what they belong to; never closes, which are the vendor's. Written aside, then moved."""
+    aside = path.with_suffix(".aside.npz")
+    np.savez(
+        aside,
+        predictions=np.asarray(result.predictions, np.float32),
+        mse=np.float64(result.mse),
+        config=np.array(json.dumps(config.as_dict())),
+        data_sha256=np.array(dataset.data_sha256),
+        protocol=np.array(str(dataset.protocol)),
+        stage=np.array(stage),
+    )
+    os.replace(aside, path)
+
+
+def _stored(path: Path, config: LstmConfig, dataset: Dataset, samples: int) -> np.ndarray | None:
+    """The stored forecasts, shape (samples,); None if they are missing, damaged or belong to something else."""
+    if not path.is_file():
+        return None
+    expected = (json.dumps(config.as_dict()), dataset.data_sha256, str(dataset.protocol))
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            found = tuple(str(file[key]) for key in ("config", "data_sha256", "protocol"))
+            predictions = file["predictions"]
+    except Exception as error:  # a damaged archive raises many kinds
+        logger.warning("%s cannot be read: %s.", path.name, error)
+        return None
+    if found != expected or predictions.shape != (samples,) or not np.isfinite(predictions).all():
+        logger.warning("%s does not belong to the study's best trial.", path.name)
+        return None
+    return predictions

@@ -1,0 +1,350 @@
+"""A study remembers every finished trial, goes on where it was, and refuses what does not belong together."""
+
+import json
+import os
+import platform
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+from optuna.trial import TrialState
+
+from helpers import paths, study
+from helpers.metrics import error_metrics
+from helpers.prices import Prices, closes_sha256
+from helpers.samplers import GeneratorSampler
+from helpers.space import GENERATOR_SPACE, HYPERPARAMETERS, UnitCube
+from helpers.trial import METRICS, Evaluator, TrialResult
+from helpers.windows import Dataset, protocol
+
+SPACE = {**GENERATOR_SPACE, "sequence_length": optuna.distributions.IntDistribution(1, 10)}
+
+
+def small_dataset(name="described", rows=300, scale=100.0):
+    rng = np.random.default_rng(0)
+    index = pd.bdate_range("2000-01-03", periods=rows, name="Date")
+    close = pd.Series(scale * np.exp(np.cumsum(rng.normal(0.001, 0.01, rows))), index=index, name="Close")
+    return Dataset(Prices("TEST", close, "file", closes_sha256(close), ""), protocol(name), max_sequence_length=10)
+
+
+DATASET = small_dataset()
+
+
+def invented_mse(config, seed):
+    """A smooth function of the configuration with a little noise of the seed: what a trial would answer."""
+    place = np.array(
+        [config.layers / 10, config.units / 10, config.dropout_rate, np.log10(config.learning_rate) / 5 + 1]
+    )
+    return float(np.sum((place - 0.4) ** 2) / 10 + np.random.default_rng(seed).random() / 1000 + 1e-5)
+
+
+class Invented:
+    """Answers like `trial.Evaluator`, without training. Trials whose number of calls is in `failing` fail."""
+
+    def __init__(self, failing=(), pause=0.0):
+        self.failing, self.pause, self.calls = failing, pause, []
+
+    def evaluate(self, config, dataset, *, seed, keep_predictions=False, stage="tune", **_):
+        self.calls.append((config, seed, stage))
+        time.sleep(self.pause)
+        measured = {"seconds": 2.0, "cpu_percent": 50.0, "peak_rss_mb": 600.0, "memory_used_mb": 900.0}
+        if len(self.calls) - 1 in self.failing:
+            return TrialResult("failed", "the loss was no longer finite", **measured)
+        value = invented_mse(config, seed)
+        forecasts = np.full(len(dataset.test_targets(stage)), value, np.float32) if keep_predictions else None
+        return TrialResult("ok", **dict.fromkeys(METRICS, value), **measured, predictions=forecasts)
+
+
+def go(folder, *, trials=6, evaluator=None, name="s", seed=1, sampler=None, **changes):
+    settings = {"space": SPACE, "dataset": DATASET, "progress": False} | changes
+    sampler = GeneratorSampler(seed=seed, space=SPACE) if sampler is None else sampler
+    evaluator = Invented() if evaluator is None else evaluator
+    return study.run(name, sampler, trials=trials, seed=seed, folder=folder, evaluator=evaluator, **settings)
+
+
+def outcome(a_study):
+    """What must not depend on interruptions: numbers, states, parameters, values, what the sampler noted."""
+    return [(t.number, t.state, t.params, t.value, t.system_attrs) for t in a_study.get_trials(deepcopy=False)]
+
+
+def test_records(tmp_path):
+    evaluator = Invented(failing={2})
+    frame = study.records(go(tmp_path, trials=5, evaluator=evaluator))
+    assert tuple(frame.columns) == study.COLUMNS
+    assert list(frame["iteration"]) == [1, 2, 3, 4, 5]
+    assert list(frame["status"]) == ["ok", "ok", "failed", "ok", "ok"]
+    assert list(frame["reason"]) == ["", "", "the loss was no longer finite", "", ""]
+    assert list(frame["cumulative_seconds"]) == [2.0, 4.0, 6.0, 8.0, 10.0]
+    assert list(frame["mse"].isna()) == [False, False, True, False, False]
+    for row, (config, seed, _) in zip(frame.to_dict("records"), evaluator.calls, strict=True):
+        assert {key: row[key] for key in HYPERPARAMETERS} == config.as_dict()
+        assert row["seed"] == seed == study.trial_seed(1, row["iteration"] - 1)
+        assert row["status"] == "failed" or row["mse"] == invented_mse(config, seed)
+    assert (frame["sampler_seconds"] > 0).all()
+    assert frame["mse"].dtype == float and frame["layers"].dtype == int
+
+
+def test_a_failed_trial_is_one_failed_record(tmp_path):
+    failed = go(tmp_path, trials=3, evaluator=Invented(failing={1})).trials[1]
+    assert failed.state == TrialState.FAIL and failed.user_attrs["reason"] == "the loss was no longer finite"
+    assert "mse" not in failed.user_attrs
+
+
+def test_best_takes_the_least_mse_within_the_first_iterations(tmp_path):
+    result = go(tmp_path, trials=12, evaluator=Invented(failing={0}))
+    frame = study.records(result)
+    assert study.best(result)["mse"] == frame["mse"].min()
+    assert study.best(result, within=4)["mse"] == frame["mse"][:4].min()
+    with pytest.raises(study.StudyFailed):
+        study.best(result, within=1)
+
+
+def test_trial_seeds_differ_and_fit_keras():
+    seeds = {study.trial_seed(seed, number) for seed in range(5) for number in range(100)}
+    assert len(seeds) > 495 and all(0 <= s and 1000 * s + 1000 < 2**31 for s in seeds)
+    assert study.trial_seed(1, 2) == study.trial_seed(1, 2)
+
+
+def test_a_study_is_continued_not_repeated(tmp_path):
+    whole = go(tmp_path / "whole", trials=8)
+    first, second = Invented(), Invented()
+    go(tmp_path / "parts", trials=3, evaluator=first)
+    parts = go(tmp_path / "parts", trials=8, evaluator=second)
+    assert (len(first.calls), len(second.calls)) == (3, 5)
+    assert outcome(parts) == outcome(whole)
+    third = Invented()
+    assert outcome(go(tmp_path / "parts", trials=5, evaluator=third)) == outcome(whole) and third.calls == []
+
+
+@pytest.mark.parametrize("cut_lines", [1, 2, 5, 9])
+def test_a_study_cut_anywhere_ends_as_if_undisturbed(tmp_path, cut_lines):
+    """The journal cut back by some lines and half a line: what a kill leaves at different moments of a trial."""
+    whole = go(tmp_path / "whole", trials=5, evaluator=Invented(failing={1}))
+    expected = outcome(whole)
+    path = study.journal_path("s", tmp_path / "whole")
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:-cut_lines]) + lines[-cut_lines][:20])
+    assert outcome(go(tmp_path / "whole", trials=5)) == expected
+    assert path.with_suffix(".journal.damaged").is_file()
+
+
+SCRIPT = """
+import sys
+sys.path[:0] = [{root!r}, {tests!r}]
+import test_study
+test_study.go(sys.argv[1], trials=30, evaluator=test_study.Invented(pause=0.02))
+"""
+
+
+def test_killed_at_five_random_moments_a_study_ends_as_if_undisturbed(tmp_path):
+    whole = go(tmp_path / "whole", trials=30)
+    script = SCRIPT.format(root=str(paths.ROOT), tests=str(Path(__file__).parent))
+    path, rng, killed = study.journal_path("s", tmp_path / "killed"), random.Random(0), 0
+    seen = []
+    while killed < 5:
+        process = subprocess.Popen(
+            [sys.executable, "-c", script, tmp_path / "killed"], stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        size = path.stat().st_size if path.exists() else 0
+        while process.poll() is None and not (path.exists() and path.stat().st_size > size):
+            time.sleep(0.002)  # it has begun to write
+        time.sleep(rng.uniform(0, 0.06))
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            killed += 1
+        assert process.wait() == -signal.SIGKILL, "the study ended before it was killed five times"
+        seen.append(len(study.load("s", tmp_path / "killed").get_trials(deepcopy=False, states=study._FINISHED)))
+    assert seen[-1] < 30
+    assert outcome(go(tmp_path / "killed", trials=30)) == outcome(whole)
+
+
+def test_with_a_sampler_a_trial_optunas_own_samplers_resume_as_well(tmp_path):
+    def tpe(number):
+        return optuna.samplers.TPESampler(seed=100 + number, n_startup_trials=2)
+
+    whole = go(tmp_path / "whole", trials=7, sampler=tpe)
+    go(tmp_path / "parts", trials=3, sampler=tpe)
+    assert outcome(go(tmp_path / "parts", trials=7, sampler=tpe)) == outcome(whole)
+    assert len({tuple(t.params.values()) for t in whole.trials}) > 3
+
+
+def test_stop_at_ends_with_the_first_trial_that_reaches_it(tmp_path):
+    frame = study.records(go(tmp_path / "whole", trials=20))
+    target = frame["mse"][:10].min()
+    stopped = study.records(go(tmp_path / "stopped", trials=20, stop_at=target))
+    assert len(stopped) == frame["mse"][:10].idxmin() + 1 and stopped["mse"].iloc[-1] == target
+    again = Invented()
+    assert len(go(tmp_path / "stopped", trials=20, stop_at=target, evaluator=again).trials) == len(stopped)
+    assert again.calls == []
+
+
+def test_a_study_in_which_everything_fails_says_so(tmp_path):
+    with pytest.raises(study.StudyFailed, match="All 3 trials of the study 's' failed, 3 of them so: the loss"):
+        go(tmp_path, trials=3, evaluator=Invented(failing={0, 1, 2}))
+
+
+@pytest.mark.parametrize(
+    ("what", "changes"),
+    [
+        ("data", {"dataset": small_dataset(scale=101.0)}),
+        ("protocol", {"dataset": small_dataset("published")}),
+        ("space", {"space": {**SPACE, "units": optuna.distributions.IntDistribution(1, 3)}}),
+        ("epochs", {"epochs": 3}),
+        ("seed", {"seed": 2}),
+        ("sampler", {"sampler": GeneratorSampler(seed=1, space=SPACE, feedback="zero")}),
+        ("engine", {"engine": "keras"}),
+    ],
+)
+@pytest.mark.parametrize("train", [True, False])
+def test_other_settings_are_refused_by_name(tmp_path, what, changes, train):
+    go(tmp_path, trials=2)
+    before = study.journal_path("s", tmp_path).read_bytes()
+    with pytest.raises(study.StudyError, match=f"begun with another {what}, "):
+        go(tmp_path, trials=3, train=train, **changes)
+    assert study.journal_path("s", tmp_path).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"trials": 0}, "trials must be a whole number"),
+        ({"trials": 2.5}, "trials must be a whole number"),
+        ({"seed": -1, "sampler": optuna.samplers.RandomSampler()}, "seed must be a whole number"),
+        ({"name": "../s"}, "file's name"),
+        ({"stop_at": "low"}, "stop_at must be a number"),
+    ],
+)
+def test_bad_arguments_are_one_sentence(tmp_path, changes, said):
+    with pytest.raises(study.StudyError, match=said):
+        go(tmp_path, **changes)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_reading_only_writes_nothing_and_names_what_is_missing(tmp_path):
+    with pytest.raises(study.StudyError, match=r"no study 's' in .*recorded there: none"):
+        go(tmp_path, train=False)
+    whole = go(tmp_path, trials=3)
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    assert outcome(go(tmp_path, trials=3, train=False)) == outcome(whole)
+    assert outcome(study.load("s", tmp_path)) == outcome(whole)
+    with pytest.raises(study.StudyError, match="has 3 of 4 trials"):
+        go(tmp_path, trials=4, train=False)
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+def test_damage_inside_a_journal_is_named_by_line(tmp_path):
+    go(tmp_path, trials=2)
+    path = study.journal_path("s", tmp_path)
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[4] = b"foreign text\n"
+    path.write_bytes(b"".join(lines))
+    for train in (True, False):
+        with pytest.raises(study.StudyError, match=r"s\.journal, line 5 is damaged"):
+            go(tmp_path, trials=2, train=train)
+    assert path.read_bytes() == b"".join(lines)
+
+
+def test_the_second_process_on_a_study_says_who_holds_it(tmp_path):
+    class Second(Invented):
+        def evaluate(self, *arguments, **named):
+            with pytest.raises(study.StudyError, match=rf"another process \(pid {os.getpid()}\)"):
+                go(tmp_path, trials=9)
+            return super().evaluate(*arguments, **named)
+
+    evaluator = Second()
+    go(tmp_path, trials=2, evaluator=evaluator)
+    assert len(evaluator.calls) == 2
+    assert sorted(p.suffix for p in tmp_path.iterdir() if p.suffix != ".npz") == [".journal"]
+    assert len(go(tmp_path, trials=3).trials) == 3  # and it is free again
+
+
+def test_a_journal_may_travel(tmp_path):
+    """Plain JSON lines, small, strict, with no name of the machine or of a folder."""
+    go(tmp_path / "ten", trials=10, evaluator=Invented(failing={4}))
+    content = study.journal_path("s", tmp_path / "ten").read_text()
+
+    def refuse(name):
+        raise AssertionError(f"{name} is no JSON")
+
+    for line in content.splitlines():
+        json.loads(line, parse_constant=refuse)
+        assert len(line) < 2500
+    for private in (str(tmp_path), str(paths.ROOT), str(Path.home()) + "/", f'"{platform.node()}"'):
+        assert private not in content
+    assert len(content) / 10 < 9000
+
+
+def test_the_winner_is_what_the_best_trial_forecast(tmp_path):
+    result = go(tmp_path, trials=10)
+    unused = Invented()
+    won = study.winner(result, DATASET, folder=tmp_path, evaluator=unused, train=False)
+    row = study.best(result)
+    assert unused.calls == [] and won.iteration == row["iteration"]
+    assert won.config.as_dict() == {key: row[key] for key in HYPERPARAMETERS}
+    assert np.all(won.predictions == np.float32(row["mse"]))  # the invented forecast
+    windows = DATASET.windows(won.config.sequence_length, stage="final")
+    assert np.array_equal(won.actual, windows.y_test) and np.array_equal(won.naive, windows.naive)
+    assert won.dates.equals(windows.test_dates)
+    assert won.metrics["mse"] == pytest.approx(error_metrics(won.actual, won.predictions)["mse"], rel=1e-5)
+    assert won.metrics["rmse_points"] == pytest.approx(won.metrics["rmse"] * (DATASET.high - DATASET.low))
+    early = study.winner(result, DATASET, folder=tmp_path, within=2, train=False)
+    assert early.iteration == study.best(result, within=2)["iteration"] <= 2
+    with pytest.raises(study.StudyError, match="another data"):
+        study.winner(result, small_dataset(scale=101.0), folder=tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["missing", "truncated", "foreign"])
+def test_forecasts_that_do_not_fit_are_trained_again(tmp_path, damage):
+    result = go(tmp_path, trials=6)
+    number = int(study.best(result)["iteration"])
+    path = tmp_path / f"s.best-{number:04d}.npz"
+    whole = study.winner(result, DATASET, folder=tmp_path)
+    if damage == "missing":
+        path.unlink()
+    elif damage == "truncated":
+        path.write_bytes(path.read_bytes()[:100])
+    else:
+        np.savez(path, config="{}", data_sha256="", protocol="", predictions=whole.predictions)
+    with pytest.raises(study.StudyError, match=path.name):
+        study.winner(result, DATASET, folder=tmp_path, train=False)
+    evaluator = Invented()
+    again = study.winner(result, DATASET, folder=tmp_path, evaluator=evaluator)
+    assert evaluator.calls == [(whole.config, study.trial_seed(1, number - 1), "final")]
+    assert np.array_equal(again.predictions, whole.predictions)
+    assert np.array_equal(study.winner(result, DATASET, folder=tmp_path, train=False).predictions, whole.predictions)
+
+
+def test_a_winner_tuned_on_validation_is_trained_once_on_the_final_part(tmp_path):
+    clean, evaluator = small_dataset("clean"), Invented()
+    result = go(tmp_path, trials=4, dataset=clean)
+    for _ in range(2):
+        won = study.winner(result, clean, folder=tmp_path, evaluator=evaluator)
+    assert [stage for _, _, stage in evaluator.calls] == ["final"]
+    assert won.predictions.shape == clean.test_targets("final").shape != clean.test_targets("tune").shape
+
+
+def test_describe_tells_samplers_apart():
+    said = study.describe(GeneratorSampler(seed=3, feedback="zero"))
+    assert said.startswith("GeneratorSampler(seed=3") and "feedback='zero'" in said
+    assert said != study.describe(GeneratorSampler(seed=3, feedback="paper"))
+
+
+def test_a_small_study_of_real_lstms(tmp_path):
+    """The whole path, once: two trainings in one worker, metrics and forecasts that agree."""
+    space = {**SPACE, "layers": optuna.distributions.IntDistribution(1, 2)}
+    sampler = GeneratorSampler(seed=1, space=space)
+    with Evaluator() as evaluator:
+        result = go(tmp_path, trials=2, sampler=sampler, space=space, epochs=1, evaluator=evaluator)
+    frame = study.records(result)
+    assert list(frame["status"]) == ["ok", "ok"] and (frame["seconds"] > 0).all()
+    won = study.winner(result, DATASET, folder=tmp_path, train=False)
+    assert won.metrics["mse"] == pytest.approx(study.best(result)["mse"], rel=1e-6)
+    assert won.metrics["mae_points"] == pytest.approx(study.best(result)["mae_points"], rel=1e-6)
+    assert set(result.trials[0].params) == set(UnitCube(space).names)
