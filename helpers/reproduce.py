@@ -1,0 +1,520 @@
+"""Executes the notebooks: from a profile to every figure, table and rendered notebook.
+
+    python -m helpers.reproduce --profile smoke|default|full [--draw-only] [--only 02,05] [--set seed=1] [--jobs 2]
+
+The percent scripts in `notebooks/` are the source. Each is converted to a notebook under `build/`, executed by papermill
+with the parameters of its profile (`notebooks/params/<profile>.yml`) in a process of its own, and moved to
+`notebooks/rendered/` when it succeeded. Whatever is wrong with a parameter is said before anything runs. Interrupted, the
+next run continues: the studies' journals hold every finished trial.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import fcntl
+import json
+import logging
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from helpers import figures, paths, prices, windows
+
+log = logging.getLogger(__name__)
+
+PROFILES = ("smoke", "default", "full")
+SYMBOL = "^GSPC"  # the papers' index
+
+# Notebook -> the notebooks whose records it reads. Those that read none wait for 01, which meets bad data first.
+NEEDS: dict[str, tuple[str, ...]] = {
+    "01_data_preparation": (),
+    "02_generator_tuner": ("01_data_preparation",),
+    "03_gan_tuner": ("01_data_preparation",),
+    "04_bayesian_baseline": ("02_generator_tuner",),
+    "05_comparison": ("02_generator_tuner", "03_gan_tuner", "04_bayesian_baseline"),
+}
+# Chosen here for each run, not in a params file.
+CHOSEN = ("profile", "protocol", "symbol", "output", "train")
+
+
+class ReproduceError(ValueError):
+    """A run that cannot start as asked; the message is one sentence for the reader."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One notebook under one protocol.
+
+    Attributes
+    ----------
+    notebook : str
+        Name of the percent script without `.py`.
+    protocol : str
+        Name of the protocol; empty for a notebook that depends on none.
+    parameters : mapping
+        Value of every parameter, by name.
+    outputs : paths.Outputs
+        Where it writes.
+    needs : tuple of str
+        Names of the steps that must have succeeded.
+    """
+
+    notebook: str
+    protocol: str
+    parameters: Mapping[str, Any]
+    outputs: paths.Outputs
+    needs: tuple[str, ...] = field(default=())
+
+    @property
+    def name(self) -> str:
+        return f"{self.notebook}_{self.protocol}" if self.protocol else self.notebook
+
+    @property
+    def rendered(self) -> Path:
+        return self.outputs.rendered / f"{self.name}.ipynb"
+
+
+# --- the plan -------------------------------------------------------------------------------------------------------
+
+
+def notebook_parameters(notebook: str) -> dict[str, Any]:
+    """Names and default values in the parameters cell of a notebook's percent script.
+
+    Raises
+    ------
+    ReproduceError
+        If there is not exactly one such cell.
+    """
+    import jupytext
+
+    cells = jupytext.read(paths.NOTEBOOKS / f"{notebook}.py").cells
+    tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    if len(tagged) != 1:
+        raise ReproduceError(f'{notebook}.py has {len(tagged)} cells tagged "parameters"; it needs exactly one.')
+    statements = ast.parse(tagged[0].source).body
+    return {s.targets[0].id: ast.literal_eval(s.value) for s in statements if isinstance(s, ast.Assign)}
+
+
+def profile_values(profile: str) -> dict[str, Any]:
+    """The params file of a profile: `protocols`, values for `all` notebooks, values by notebook.
+
+    Raises
+    ------
+    ReproduceError
+        Unknown profile, or a file that is not a mapping.
+    """
+    import yaml
+
+    if profile not in PROFILES:
+        raise ReproduceError(f"Unknown profile {profile!r}; valid profiles are {', '.join(PROFILES)}.")
+    values = yaml.safe_load((paths.PARAMS / f"{profile}.yml").read_text(encoding="utf-8"))
+    if not isinstance(values, dict):
+        raise ReproduceError(f"params/{profile}.yml is no mapping of names to values.")
+    return values
+
+
+def plan(
+    profile: str,
+    *,
+    symbol: str = SYMBOL,
+    protocols: Sequence[str] = (),
+    only: Sequence[str] = (),
+    changes: Mapping[str, Any] | None = None,
+    draw_only: bool = False,
+    output: str = "",
+) -> list[Step]:
+    """Every notebook to execute, in order, with all its parameters; nothing runs and nothing is written.
+
+    Parameters
+    ----------
+    profile : {"smoke", "default", "full"}
+    symbol : str
+        Yahoo Finance's name of the index.
+    protocols : sequence of str
+        Instead of those of the profile.
+    only : sequence of str
+        Notebooks, by name or by number ("02"); all unless given. Records of the others must be there.
+    changes : mapping
+        Parameters that differ from the profile, for every notebook that has them.
+    draw_only : bool
+        Redraw from the records; train nothing.
+    output : str
+        Folder to write into, relative to the repository. Unless given: the repository itself for the profiles
+        `default` and `full`, `build/smoke` for `smoke`, and a folder of its own under `build/` for a changed run.
+
+    Raises
+    ------
+    ReproduceError
+        Unknown profile, protocol, symbol, notebook or parameter, or a value of the wrong type: one sentence that
+        names the valid ones.
+    """
+    values, changes = profile_values(profile), dict(changes or {})
+    cells = {notebook: notebook_parameters(notebook) for notebook in NEEDS}
+    unknown = set(values) - {"protocols", "all", *NEEDS}
+    if unknown:
+        raise ReproduceError(
+            f"params/{profile}.yml: unknown section {sorted(unknown)[0]!r}; valid sections are "
+            f"{', '.join(('protocols', 'all', *NEEDS))}."
+        )
+    chosen_protocols = tuple(protocols) or tuple(values["protocols"])
+    for name in chosen_protocols:
+        if name not in windows.PROTOCOLS:
+            raise ReproduceError(f"Unknown protocol {name!r}; valid protocols are {', '.join(windows.PROTOCOLS)}.")
+    notebooks = [_notebook(which) for which in only] or list(NEEDS)
+
+    common = values.get("all") or {}
+    for source, given in ((f"params/{profile}.yml, all", common), ("--set", changes)):
+        for name, value in given.items():
+            having = {n: cell for n, cell in cells.items() if name in cell and name not in CHOSEN}
+            if not having:
+                _unknown_parameter(source, name, set().union(*cells.values()))
+            for cell in having.values():
+                _check_type(source, name, value, cell[name])
+    for notebook in NEEDS:
+        for name, value in (values.get(notebook) or {}).items():
+            if name not in cells[notebook] or name in CHOSEN:
+                _unknown_parameter(f"params/{profile}.yml, {notebook}", name, cells[notebook])
+            _check_type(f"params/{profile}.yml, {notebook}", name, value, cells[notebook][name])
+
+    output = output or _output(profile, symbol, changes)
+    outputs = paths.outputs(output)
+    chosen = {"profile": profile, "symbol": symbol, "output": output, "train": not draw_only}
+    steps = []
+    for notebook in NEEDS:
+        for protocol in chosen_protocols if "protocol" in cells[notebook] else ("",):
+            given = {**common, **(values.get(notebook) or {}), **changes, **chosen, "protocol": protocol}
+            parameters = {name: given.get(name, default) for name, default in cells[notebook].items()}
+            needs = tuple(f"{n}_{protocol}" if "protocol" in cells[n] else n for n in NEEDS[notebook] if n in notebooks)
+            if notebook in notebooks:
+                steps.append(Step(notebook, protocol, parameters, outputs, needs))
+    _check_prices(symbol, str(steps[0].parameters.get("source", "auto")))
+    return steps
+
+
+def _notebook(which: str) -> str:
+    found = [n for n in NEEDS if which == n or (which.isdigit() and n.startswith(which.zfill(2)))]
+    if not found:
+        raise ReproduceError(f"Unknown notebook {which!r}; valid notebooks are {', '.join(NEEDS)}.")
+    return found[0]
+
+
+def _unknown_parameter(source: str, name: str, valid: Any) -> None:
+    free = sorted(set(valid) - set(CHOSEN))
+    raise ReproduceError(f"{source}: unknown parameter {name!r}; valid parameters are {', '.join(free)}.")
+
+
+def _check_type(source: str, name: str, value: Any, default: Any) -> None:
+    if isinstance(default, float):
+        fits = isinstance(value, int | float) and not isinstance(value, bool)
+    else:
+        fits = type(value) is type(default)
+    if not fits:
+        wanted = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
+        kind = wanted.get(type(default).__name__, type(default).__name__)
+        raise ReproduceError(f"{source}: {name} must be {kind} such as {default!r}, not {value!r}.")
+
+
+def _check_prices(symbol: str, source: str) -> None:
+    try:
+        prices.load(symbol, source=source)
+    except ValueError as error:
+        raise ReproduceError(str(error)) from None
+
+
+def _output(profile: str, symbol: str, changes: Mapping[str, Any]) -> str:
+    """A changed run stays out of the repository's figures and records."""
+    parts = [f"{name}-{value}" for name, value in sorted(changes.items())]
+    if symbol != SYMBOL:
+        parts.insert(0, symbol.removeprefix("^"))
+    if parts:
+        return "build/" + re.sub(r"[^A-Za-z0-9.-]+", "-", "_".join((profile, *parts)))
+    return "build/smoke" if profile == "smoke" else ""
+
+
+# --- one notebook ---------------------------------------------------------------------------------------------------
+
+
+def convert(notebook: str, target: Path) -> None:
+    """Write the notebook of a percent script to `target`, an .ipynb file; cell ids follow the cells' order."""
+    import jupytext
+
+    content = jupytext.read(paths.NOTEBOOKS / f"{notebook}.py")
+    for number, cell in enumerate(content.cells):
+        cell["id"] = f"cell-{number:03d}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    jupytext.write(content, target)
+
+
+def tidy(source: Path, target: Path) -> None:
+    """Copy an executed notebook without what only its run cared about: paths, time stamps, progress on the way.
+
+    A progress bar redraws its line with carriage returns: its last state stays.
+    """
+    import nbformat
+
+    content = nbformat.read(source, as_version=4)
+    content.metadata.pop("papermill", None)
+    for number, cell in enumerate(content.cells):
+        cell["id"] = f"cell-{number:03d}"
+        for key in ("papermill", "execution"):
+            cell.metadata.pop(key, None)
+        for output in cell.get("outputs", []):
+            if output.output_type == "stream":
+                output.text = re.sub(r"[^\n]*\r(?!\n|$)", "", output.text)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = target.with_name(f".{target.name}.{os.getpid()}")
+    nbformat.write(content, aside)
+    os.replace(aside, target)
+
+
+def error_in(executed: Path) -> str:
+    """The first error in an executed notebook, in short: the cell's number, its source, the end of the traceback."""
+    import nbformat
+
+    if not executed.exists():
+        return ""
+    for cell in nbformat.read(executed, as_version=4).cells:
+        for output in cell.get("outputs", []):
+            if output.output_type == "error":
+                trace = "\n".join(output.traceback)
+                plain = re.sub(r"\x1b\[[0-9;]*m", "", trace).splitlines()
+                shown = ["    " + line for line in cell.source.splitlines()[:12]] + ["", *plain[-12:]]
+                return "\n".join(shown)
+    return ""
+
+
+def _start(step: Step, build: Path) -> subprocess.Popen:
+    """Papermill on one step, in a process of its own."""
+    convert(step.notebook, build / f"{step.notebook}.ipynb")
+    (build / f"{step.name}.json").write_text(json.dumps(dict(step.parameters)), encoding="utf-8")
+    executed = build / f"{step.name}.executed.ipynb"
+    executed.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "papermill", str(build / f"{step.notebook}.ipynb"), str(executed)]
+    command += ["-f", str(build / f"{step.name}.json"), "-k", "python3", "--cwd", str(paths.ROOT)]
+    command += ["--no-progress-bar", "--log-level", "ERROR"]
+    environment = os.environ | {
+        "JUPYTER_PREFER_ENV_PATH": "1",  # this environment's kernel, not one of the same name in the home folder
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(paths.ROOT), os.environ.get("PYTHONPATH", "")))),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "-1"),  # the papers' networks are small
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # a debugger's warning at the kernel's start
+    }
+    with (build / f"{step.name}.log").open("wb") as output:
+        return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment, cwd=paths.ROOT)
+
+
+# --- the run --------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def lock(outputs: paths.Outputs) -> Iterator[None]:
+    """Holds the folder for this run; the system lets go of it when the process ends, however it ends.
+
+    Raises
+    ------
+    ReproduceError
+        If another run holds it.
+    """
+    path = outputs.root / "build" / "reproduce.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise ReproduceError(
+                f"Another reproduction (process {file.read().strip() or 'unknown'}) writes into this folder; "
+                "wait for it, end it, or choose another folder with --output."
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def run(steps: Sequence[Step], *, jobs: int = 2) -> dict[str, str]:
+    """Execute `steps`, at most `jobs` at a time, each after those it needs.
+
+    A step that fails stops those that need it and no others; its rendered notebook of an earlier run stays.
+
+    Parameters
+    ----------
+    steps : sequence of Step
+    jobs : int
+        Notebooks at the same time.
+
+    Returns
+    -------
+    dict
+        Name of a step -> "" if it succeeded, otherwise why not.
+    """
+    waiting, running = list(steps), {}
+    done: dict[str, str] = {}
+    try:
+        while waiting or running:
+            for step in list(waiting):
+                broken = [name for name in step.needs if done.get(name)]
+                if broken:
+                    done[step.name] = f"not run: it needs {broken[0]}"
+                    log.info("%-34s %s", step.name, done[step.name])
+                    waiting.remove(step)
+                elif len(running) < jobs and all(name in done for name in step.needs):
+                    build = step.outputs.root / "build" / "notebooks"
+                    running[step.name] = (step, build, time.monotonic(), _start(step, build))
+                    waiting.remove(step)
+            for name, (step, build, started, process) in list(running.items()):
+                if process.poll() is None:
+                    continue
+                del running[name]
+                done[name] = _finish(step, build, process.returncode)
+                minutes = (time.monotonic() - started) / 60
+                log.info("%-34s %s, %.1f min", name, "failed" if done[name] else "done", minutes)
+                if done[name]:
+                    log.error("%s", done[name])
+            time.sleep(0.2)
+    finally:
+        for *_, process in running.values():
+            process.send_signal(signal.SIGINT)  # papermill then ends its kernel
+        for *_, process in running.values():
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(20)
+            process.kill()
+    return done
+
+
+def _finish(step: Step, build: Path, status: int) -> str:
+    executed = build / f"{step.name}.executed.ipynb"
+    if status == 0:
+        tidy(executed, step.rendered)
+        executed.unlink()
+        return ""
+    said = (build / f"{step.name}.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return error_in(executed) or "\n".join(said[-12:]) or f"the notebook's process ended with status {status}"
+
+
+def missing_items(outputs: paths.Outputs) -> list[str]:
+    """Items of the papers that figures/INDEX.md has no file for."""
+    index = outputs.figures / "INDEX.md"
+    text = index.read_text(encoding="utf-8") if index.exists() else ""
+    linked = set(re.findall(r"\]\(([^)]+)\)", text))
+    there = {Path(link).name.split("_")[0] for link in linked if (outputs.figures / link).exists()}
+    rows = [line for line in text.splitlines() if any(f"({link})" in line for link in linked)]
+    named = {item for item in figures.ITEMS for line in rows if re.search(rf"\b{re.escape(item)}\b", line)}
+    return [item for item in figures.ITEMS if item not in named and item not in there]
+
+
+def fetch(symbol: str) -> str:
+    """Have closes of `symbol` to work with: those in data/raw, else a download, else the packaged series.
+
+    Returns
+    -------
+    str
+        One sentence: what will be used.
+
+    Raises
+    ------
+    ReproduceError
+        If there are none: only the S&P 500 is packaged.
+    """
+
+    class Unreachable(Exception):
+        pass
+
+    def once(_: float) -> None:  # a reproduction does not wait for further attempts; `make data` makes them
+        raise Unreachable
+
+    try:
+        try:
+            return prices.load(symbol, source="raw").caption + "."
+        except prices.PricesError:
+            if (paths.RAW / f"{symbol.upper().removeprefix('^')}.csv").exists():
+                raise
+        logging.getLogger("helpers.prices").setLevel(logging.ERROR)
+        return prices.download(symbol, sleep=once).caption + "."
+    except Unreachable:
+        try:
+            packaged = prices.load(symbol, source="packaged").caption
+        except prices.PricesError as error:
+            raise ReproduceError(str(error)) from None
+        return f"Yahoo Finance cannot be reached: going on with {packaged}."
+    except prices.PricesError as error:
+        raise ReproduceError(str(error)) from None
+
+
+def _changes(pairs: Sequence[str]) -> dict[str, Any]:
+    import yaml
+
+    for pair in pairs:
+        if "=" not in pair:
+            raise ReproduceError(f"--set takes name=value, not {pair!r}.")
+    return {name: yaml.safe_load(value) for name, value in (pair.split("=", 1) for pair in pairs)}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; 0 if every notebook succeeded."""
+    parser = argparse.ArgumentParser(prog="python -m helpers.reproduce", description="Execute the notebooks.")
+    parser.add_argument("--profile", default="default", help=f"one of {', '.join(PROFILES)}")
+    parser.add_argument("--symbol", default=SYMBOL, help="Yahoo Finance's name of the index")
+    parser.add_argument("--protocols", default="", help="comma-separated, instead of those of the profile")
+    parser.add_argument("--only", default="", help="comma-separated notebooks, such as 02,05")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change a parameter")
+    parser.add_argument("--draw-only", action="store_true", help="redraw from the records; train nothing")
+    parser.add_argument("--jobs", type=int, default=2, help="notebooks at the same time")
+    parser.add_argument("--output", default="", help="folder to write into, relative to the repository")
+    parser.add_argument("--fetch", action="store_true", help="only see to it that there are closes")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        if options.fetch:
+            log.info("%s", fetch(options.symbol))
+            return 0
+        steps = plan(
+            options.profile,
+            symbol=options.symbol,
+            protocols=[p for p in options.protocols.split(",") if p],
+            only=[n for n in options.only.split(",") if n],
+            changes=_changes(options.set),
+            draw_only=options.draw_only,
+            output=options.output,
+        )
+        with lock(steps[0].outputs):
+            return _report(steps, max(1, options.jobs), options.draw_only)
+    except ReproduceError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted; the same command continues where it was.\n")
+        return 130
+
+
+def _report(steps: Sequence[Step], jobs: int, draw_only: bool) -> int:
+    first, started = steps[0], time.monotonic()
+    where = os.path.relpath(first.outputs.root, paths.ROOT)
+    data = prices.load(first.parameters["symbol"], source=first.parameters.get("source", "auto"))
+    log.info("Profile %s: %d notebooks, %d at a time.", first.parameters["profile"], len(steps), jobs)
+    log.info("Data: %s.", data.caption)
+    log.info("Writes into %s.%s", "the repository" if where == "." else where, " Trains nothing." if draw_only else "")
+    done = run(steps, jobs=jobs)
+    failed = [name for name, reason in done.items() if reason]
+    figures.write_index(first.outputs)
+    everything = {step.notebook for step in steps} == set(NEEDS)
+    missing = missing_items(first.outputs) if everything and not failed else []
+    if missing:
+        log.error("Items without a file: %s.", ", ".join(missing))
+    minutes = (time.monotonic() - started) / 60
+    log.info("%d of %d notebooks succeeded in %.1f minutes.", len(done) - len(failed), len(done), minutes)
+    return 1 if failed or missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,231 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 1. The closes, and what is trained on what
+#
+# Both papers forecast tomorrow's close of the S&P 500 from the closes before it. Which closes are these, how do they
+# become windows, and what is trained and tested on what? The last question has two answers: what the papers' **text**
+# says (protocol *described*), and what their **numbers** fit (protocol *published*). Every later notebook is run under
+# both.
+#
+# Papers: generator paper, section 3.1; GAN paper, section 3.1.
+
+# %% tags=["parameters"]
+profile = "default"
+symbol = "^GSPC"
+source = "auto"  # "raw": the frozen download or import; "packaged": the series in great_tables; "auto": what is there
+as_of = "2024-12-31"  # the last close used; later closes are as good as unknown
+output = ""  # folder to write into; empty: this repository
+
+# %%
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown
+
+from helpers import figures, metrics, paths, plots, prices, provenance, published, windows
+
+outputs = paths.outputs(output)
+this = paths.NOTEBOOKS / "01_data_preparation.py"
+
+# %% [markdown]
+# ## Setting
+#
+# The closes, and the same closes under the two protocols.
+
+# %%
+data = prices.load(symbol, source=source)
+name = prices.index_name(symbol)
+datasets = {p: windows.Dataset(data, windows.protocol(p, as_of=as_of)) for p in ("described", "published")}
+dataset = datasets["described"]
+close = dataset.close
+Markdown(f"**Data:** {data.caption}. Of these, the {len(close):,} closes up to {as_of} are used.")
+
+# %% [markdown]
+# ## The closes
+#
+# The axis is logarithmic, so that equal distances are equal growth; on the papers' linear axis the first fifty years are
+# a flat line. The shaded episodes are those that the generator paper names.
+
+# %%
+span = f"{len(close):,} closes, {close.index[0]:%Y-%m-%d} to {close.index[-1]:%Y-%m-%d}"
+fig = plots.closes(close, symbol=name)
+figures.save(
+    fig,
+    ["G-fig02", "A-fig01"],
+    caption=f"{name}: every close used, with the episodes that the generator paper names. {data.caption}.",
+    outputs=outputs,
+    ours=span,
+    published="1927 to the day of the download (autumn 2024, January 2025)",
+    entries=[this],
+)
+fig
+
+# %% [markdown]
+# Two things to know about such a series. Days are not equally spaced:
+
+# %%
+gaps = close.index.to_series().diff().dt.days
+pd.DataFrame({"days since the close before": gaps.nlargest(3).astype(int)})
+
+# %% [markdown]
+# And some closes jump by more than a tenth and are back the day after. In the early years of Yahoo's series most of these
+# are typing errors of the vendor. They stay: they are what the papers trained on.
+
+# %%
+change = np.log(close).diff()
+reverted = close[(change.abs() > 0.1) & (change.shift(-1).abs() > 0.1) & (change * change.shift(-1) < 0)]
+jumps = Counter(f"{day.year // 10 * 10}s" for day in reverted.index)
+pd.Series(jumps, name="jumps of more than 10 % that reverted the next day", dtype=int).to_frame()
+
+# %% [markdown]
+# ## Scaled closes
+#
+# Both papers scale the **whole** series to [0, 1] by its minimum and maximum, then split it. The generator paper says that
+# this avoids leakage; it is leakage: the training part is scaled by the maximum of the test part. We do as the papers do
+# and keep a protocol `clean`, which does not.
+
+# %%
+fig = plots.scaled_closes(dataset.scaled, symbol=name)
+figures.save(
+    fig,
+    "A-fig02",
+    caption=f"Closes scaled to [0, 1] by the minimum and maximum of the whole series, as both papers do. {data.caption}.",
+    outputs=outputs,
+    ours=f"0 is {dataset.low:,.2f}, 1 is {dataset.high:,.2f} index points",
+    published="scaled to [0, 1] on the whole series",
+    entries=[this],
+)
+fig
+
+# %% [markdown]
+# ## Windows
+#
+# A window of `sequence_length` closes is the input; the close that follows it is the target. The first three windows of
+# 30 days overlap in all days but one at each end.
+
+# %%
+fig = plots.first_windows(dataset.scaled, count=3, length=30)
+figures.save(
+    fig,
+    "G-fig03",
+    caption=f"The first three windows of 30 scaled closes, each with its target, the close of day 31. {data.caption}.",
+    outputs=outputs,
+    ours=f"first target {close.index[30]:%Y-%m-%d}",
+    published="three windows of 30 days",
+    entries=[this],
+)
+fig
+
+# %% [markdown]
+# Shapes, for windows of 30 days: inputs (samples, 30, 1), targets (samples,). The test targets are the same dates for
+# every sequence length, so that the errors of any two configurations can be compared.
+
+# %%
+w = dataset.windows(30)
+shapes = {part: getattr(w, part).shape for part in ("x_train", "y_train", "x_test", "y_test")}
+pd.Series(shapes, name="shape").to_frame()
+
+# %% [markdown]
+# ## Train and test part
+#
+# The text of both papers splits in time: the first 80 % are trained on, the last 20 % tested on.
+
+# %%
+fig = plots.split(dataset, symbol=name)
+figures.save(
+    fig,
+    ["G-fig04", "A-fig03"],
+    caption=f"Train and test part, protocol described: {dataset.protocol.text}. {data.caption}.",
+    outputs=outputs,
+    protocol="described",
+    ours=f"test part from {dataset.windows(1).test_dates[0]:%Y-%m-%d} on",
+    published="first 80 % and last 20 %",
+    entries=[this],
+)
+fig
+
+# %% [markdown]
+# The published errors do not fit this split; they fit a random one, in which a test day lies between training days (see
+# the table below).
+
+# %%
+shuffled = datasets["published"]
+fig = plots.split(shuffled, symbol=name)
+figures.save(
+    fig,
+    ["G-fig04", "A-fig03"],
+    caption=f"Train and test part, protocol published: {shuffled.protocol.text}. {data.caption}.",
+    outputs=outputs,
+    protocol="published",
+    ours=f"{len(shuffled.windows(1).y_test):,} test days among {len(shuffled.windows(1).y_train):,} training days",
+    published="first 80 % and last 20 %",
+    entries=[this],
+)
+fig
+
+# %% [markdown]
+# ## What a forecast without any model scores
+#
+# Three forecasts that need no training: the mean of the training targets, their maximum, and yesterday's close. Beside
+# them: the least and the greatest of all published errors.
+
+
+# %%
+def untrained(d: windows.Dataset) -> dict[str, float]:
+    """MSE, scaled units, of three forecasts that need no training."""
+    w = d.windows(1)
+    return {
+        "mean of the training targets": metrics.mse(w.y_test, np.full_like(w.y_test, w.y_train.mean())),
+        "maximum of the training targets": metrics.mse(w.y_test, np.full_like(w.y_test, w.y_train.max())),
+        "yesterday's close": d.naive_metrics()["mse"],
+    }
+
+
+# %%
+scores = pd.DataFrame({p: untrained(d) for p, d in datasets.items()})
+path = outputs.tables / "untrained.csv"
+path.parent.mkdir(parents=True, exist_ok=True)
+scores.to_csv(path, index_label="forecast")
+scores.style.format("{:.7f}")
+
+# %%
+errors = pd.concat([published.runs(which)["mse"] for which in published.FILES])
+errors.agg(["count", "min", "max"]).to_frame("published MSE")
+
+# %% [markdown]
+# ## Findings
+
+# %%
+naive = {p: d.naive_metrics() for p, d in datasets.items()}
+mean = scores.loc["mean of the training targets"]
+Markdown(f"""
+- This run used {data.caption}; {span}.
+- **Yesterday's close is the forecast to beat.** It scores an MSE of {naive["described"]["mse"]:.7f}
+  (R² {naive["described"]["r2"]:.4f}, a mean absolute error of {naive["described"]["mae_points"]:.1f} index points) on the
+  chronological test part and {naive["published"]["mse"]:.7f} on the shuffled one. The least published MSE is
+  {errors.min():.6f}, {errors.min() / naive["described"]["mse"]:.1f} times the first.
+- **The split decides what an error means.** Forecasting the training mean scores {mean["described"]:.3f} on the
+  chronological test part and {mean["published"]:.3f} on the shuffled one. Of {len(errors)} published errors, many of
+  configurations that learned next to nothing, the greatest is {errors.max():.3f}.
+- *What differs from the papers.* They name one split, in time. We run every study under that one and under the shuffled
+  one, and say which at every figure.
+""")
+
+# %% [markdown]
+# ## Stamp
+
+# %%
+stamp = provenance.stamp(data_sha256=dataset.data_sha256, entries=[this], profile=profile)
+Markdown(provenance.stamp_markdown(stamp))
