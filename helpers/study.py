@@ -20,7 +20,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +40,7 @@ from helpers.space import HYPERPARAMETERS, LstmConfig, SearchSpace, config_from_
 from helpers.trial import METRICS, Evaluator, TrialResult
 
 if TYPE_CHECKING:
-    from helpers.windows import Dataset
+    from helpers.windows import Dataset, Protocol
 
 logger = logging.getLogger(__name__)
 
@@ -175,7 +175,8 @@ def run(
     -------
     optuna.Study
         Its trials carry the user attributes `config`, `status`, `reason`, `seed`, the metrics and the measurements; the
-        study carries `identity` (what must not change) and `stamp` (see `provenance.stamp`).
+        study carries `identity` (what must not change), `naive_mse` (of yesterday's close, on the part that judges the
+        trials) and `stamp` (see `provenance.stamp`).
 
     Raises
     ------
@@ -193,7 +194,7 @@ def run(
     first = sampler(0) if not isinstance(sampler, optuna.samplers.BaseSampler) else sampler
     identity = {
         "data": dataset.data_sha256,
-        "protocol": str(dataset.protocol),
+        "protocol": _protocol_identity(dataset.protocol),
         "space": {key: distribution_to_json(d) for key, d in space.items()},
         "epochs": int(epochs),
         "seed": int(seed),
@@ -219,6 +220,7 @@ def run(
             )
             with journal.one_write():
                 study.set_user_attr("stamp", stamp)
+                study.set_user_attr("naive_mse", dataset.naive_metrics()["mse"])
                 study.set_user_attr("identity", identity)
         else:
             _tell_changed_code(study)
@@ -375,7 +377,7 @@ def winner(
     identity = study.user_attrs["identity"]
     for what, ours, theirs in (
         ("data", dataset.data_sha256, identity["data"]),
-        ("protocol", str(dataset.protocol), identity["protocol"]),
+        ("protocol", _protocol_identity(dataset.protocol), identity["protocol"]),
     ):
         if ours != theirs:
             raise StudyError(f"The study {study.study_name!r} was run on another {what}: {theirs}, not {ours}.")
@@ -408,6 +410,12 @@ def winner(
     points = error_metrics(windows.to_points(actual), windows.to_points(forecast))
     metrics = error_metrics(actual, forecast) | {f"{key}_points": points[key] for key in ("mse", "rmse", "mae")}
     return Winner(config, number + 1, predictions, windows.test_dates, windows.y_test, windows.naive, metrics)
+
+
+def _protocol_identity(protocol: Protocol) -> dict[str, Any]:
+    """The protocol's name and the fields that are not at their default, so that a field added later changes nothing."""
+    values = {f: getattr(protocol, f.name) for f in fields(protocol)}
+    return {f.name: value for f, value in values.items() if value != f.default}
 
 
 def _tuned_on_test(dataset: Dataset) -> bool:
@@ -692,7 +700,7 @@ def _store(path: Path, config: LstmConfig, result: TrialResult, dataset: Dataset
         mse=np.float64(result.mse),
         config=np.array(json.dumps(config.as_dict())),
         data_sha256=np.array(dataset.data_sha256),
-        protocol=np.array(str(dataset.protocol)),
+        protocol=np.array(json.dumps(_protocol_identity(dataset.protocol))),
         stage=np.array(stage),
     )
     os.replace(aside, path)
@@ -702,7 +710,11 @@ def _stored(path: Path, config: LstmConfig, dataset: Dataset, samples: int) -> n
     """The stored forecasts, shape (samples,); None if they are missing, damaged or belong to something else."""
     if not path.is_file():
         return None
-    expected = (json.dumps(config.as_dict()), dataset.data_sha256, str(dataset.protocol))
+    expected = (
+        json.dumps(config.as_dict()),
+        dataset.data_sha256,
+        json.dumps(_protocol_identity(dataset.protocol)),
+    )
     try:
         with np.load(path, allow_pickle=False) as file:
             found = tuple(str(file[key]) for key in ("config", "data_sha256", "protocol"))

@@ -1,0 +1,110 @@
+"""The README's numbers, filled from the records: `python -m helpers.readme` rewrites the marked blocks.
+
+A block stands between `<!-- NAME: generated -->` and `<!-- end -->`; whoever edits it by hand loses the edit, and a
+test compares every block with the records.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from helpers import figures, paths, published, study, tables
+
+README = paths.ROOT / "README.md"
+PROTOCOLS = ("described", "published")
+# Tuner -> (study, its label, published run, iterations counted).
+TUNERS = {
+    "generator": ("Generator", "generator", 20),
+    "bayesian": ("Bayesian optimisation, raw ranges", "bayesian", None),
+    "bayesian_warped": ("Bayesian optimisation, warped space", None, None),
+    "gan": ("GAN", "gan", 20),
+}
+
+
+def results(profile: str = "full", root: str | Path = "") -> str:
+    """The headline table: best MSE of each tuner, the papers' beside ours under both protocols, and yesterday's close.
+
+    Raises
+    ------
+    study.StudyError
+        If a study is missing from the profile's records.
+    """
+    folder = paths.outputs(root).studies(profile)
+    rows = []
+    for tuner, (label, which, within) in TUNERS.items():
+        row = {"Tuner": label, "Paper": str(published.HEADLINE[which]) if which else "–"}
+        for name in PROTOCOLS:
+            records = study.records(study.load(f"{tuner}_{name}", folder)).head(within)
+            best = records.loc[records["mse"].idxmin()]
+            row[f"Ours, {name}"] = (
+                f"best MSE {figures.number(best.mse)} at iteration {best.iteration} of {len(records)}, "
+                f"{records['seconds'].sum():,.0f} s in all"
+            )
+        rows.append(row)
+    naive = {"Tuner": "**Yesterday's close, no model**", "Paper": "–"}
+    for name in PROTOCOLS:
+        naive[f"Ours, {name}"] = f"**MSE {figures.number(_naive(f'generator_{name}', folder))}**"
+    return tables.markdown(pd.DataFrame([*rows, naive]))
+
+
+def _naive(name: str, folder: Path) -> float:
+    """MSE of yesterday's close as stored with the study's figures: needs no prices, which are not ours to commit."""
+    attributes = study.load(name, folder).user_attrs
+    return float(attributes["naive_mse"])
+
+
+def speed(root: str | Path = "") -> str:
+    """What `make bench` last measured, as a table."""
+    totals = pd.read_csv(paths.outputs(root).tables / "bench_training_totals.csv", keep_default_na=False)
+    note = (paths.outputs(root).tables / "bench_training_totals.md").read_text("utf-8").partition("\n")[0]
+    text = pd.DataFrame(
+        {
+            "68 published configurations, 10 epochs each": totals["quantity"],
+            "": [
+                f"{float(value):,.3g} {unit}".strip()
+                for value, unit in zip(totals["value"], totals["unit"], strict=True)
+            ],
+        }
+    )
+    return f"{tables.markdown(text)}\n{note}\n"
+
+
+BLOCKS: dict[str, Callable[[], str]] = {"results": results, "speed": speed}
+
+
+def fill(text: str, blocks: dict[str, Callable[[], str]] | None = None) -> str:
+    """`text` with every marked block made anew.
+
+    Raises
+    ------
+    ValueError
+        For a block of an unknown name, or one that has no end.
+    """
+    blocks = BLOCKS if blocks is None else blocks
+
+    def made(match: re.Match) -> str:
+        name = match["name"]
+        if name not in blocks:
+            raise ValueError(f"The README has a block named {name!r}; known blocks are {', '.join(blocks)}.")
+        return f"<!-- {name}: generated -->\n\n{blocks[name]().strip()}\n\n<!-- end -->"
+
+    starts = len(re.findall(r"<!-- \w+: generated -->", text))
+    filled, done = re.subn(r"<!-- (?P<name>\w+): generated -->.*?<!-- end -->", made, text, flags=re.DOTALL)
+    if done != starts:
+        raise ValueError("A generated block of the README has no <!-- end -->.")
+    return filled
+
+
+def main() -> None:
+    """Rewrite the README's generated blocks."""
+    README.write_text(fill(README.read_text("utf-8")), "utf-8")
+    sys.stdout.write("README.md is up to date with the records.\n")
+
+
+if __name__ == "__main__":
+    main()
