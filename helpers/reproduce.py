@@ -2,10 +2,10 @@
 
     python -m helpers.reproduce --profile smoke|default|full [--draw-only] [--only 02,05] [--set seed=1] [--jobs 2]
 
-The percent scripts in `notebooks/` are the source. Each is converted to a notebook under `build/`, executed by papermill
-with the parameters of its profile (`notebooks/params/<profile>.yml`) in a process of its own, and moved to
-`notebooks/rendered/` when it succeeded. Whatever is wrong with a parameter is said before anything runs. Interrupted, the
-next run continues: the studies' journals hold every finished trial.
+The percent scripts in `notebooks/` are the source. Each is converted to a notebook under `build/`, executed by
+papermill with the parameters of its profile (`notebooks/params/<profile>.yml`) in a process of its own, and moved to
+`notebooks/rendered/` when it succeeded. Whatever is wrong with a parameter is said before anything runs. Interrupted,
+the next run continues: the studies' journals hold every finished trial.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -257,7 +258,8 @@ def convert(notebook: str, target: Path) -> None:
 def tidy(source: Path, target: Path) -> None:
     """Copy an executed notebook without what only its run cared about: paths, time stamps, progress on the way.
 
-    A progress bar redraws its line with carriage returns: its last state stays.
+    A progress bar redraws its line with carriage returns: its last state stays. What TensorFlow says of itself when it
+    starts (its lines of level information and warning) goes.
     """
     import nbformat
 
@@ -267,13 +269,33 @@ def tidy(source: Path, target: Path) -> None:
         cell["id"] = f"cell-{number:03d}"
         for key in ("papermill", "execution"):
             cell.metadata.pop(key, None)
-        for output in cell.get("outputs", []):
-            if output.output_type == "stream":
-                output.text = re.sub(r"[^\n]*\r(?!\n|$)", "", output.text)
+        if cell.cell_type == "code":
+            cell.outputs = _tidy_streams(cell.outputs)
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = target.with_name(f".{target.name}.{os.getpid()}")
     nbformat.write(content, aside)
     os.replace(aside, target)
+
+
+_TENSORFLOW_SAYS = re.compile(
+    r"^(?:WARNING: All log messages before absl|[IW]0000 \d\d:|To enable the following).*\n?", re.M
+)
+
+
+def _tidy_streams(outputs: Sequence[Any]) -> list[Any]:
+    """Outputs with neighbouring pieces of one stream joined and cleaned; empty ones are left out."""
+    joined: list[Any] = []
+    for output in outputs:
+        before = joined[-1] if joined else None
+        if output.output_type == "stream" and before and before.get("name") == output.name:
+            before.text += output.text
+        else:
+            joined.append(output)
+    for output in joined:
+        if output.output_type == "stream":
+            text = re.sub(r"[^\n]*\r(?!\n|$)", "", output.text).replace("\r", "")
+            output.text = _TENSORFLOW_SAYS.sub("", text)
+    return [o for o in joined if o.output_type != "stream" or o.text.strip()]
 
 
 def error_in(executed: Path) -> str:
@@ -307,6 +329,7 @@ def _start(step: Step, build: Path) -> subprocess.Popen:
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "-1"),  # the papers' networks are small
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # a debugger's warning at the kernel's start
+        "PYTHONWARNINGS": "ignore:IProgress not found",  # tqdm misses a widget that rendered notebooks cannot show
     }
     with (build / f"{step.name}.log").open("wb") as output:
         return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment, cwd=paths.ROOT)
@@ -504,6 +527,8 @@ def _report(steps: Sequence[Step], jobs: int, draw_only: bool) -> int:
     log.info("Profile %s: %d notebooks, %d at a time.", first.parameters["profile"], len(steps), jobs)
     log.info("Data: %s.", data.caption)
     log.info("Writes into %s.%s", "the repository" if where == "." else where, " Trains nothing." if draw_only else "")
+    if first.parameters["profile"] == "smoke" and not draw_only:  # a check starts from nothing
+        shutil.rmtree(first.outputs.studies("smoke"), ignore_errors=True)
     done = run(steps, jobs=jobs)
     failed = [name for name, reason in done.items() if reason]
     figures.write_index(first.outputs)

@@ -15,8 +15,8 @@
 #
 # Both papers forecast tomorrow's close of the S&P 500 from the closes before it. Which closes are these, how do they
 # become windows, and what is trained and tested on what? The last question has two answers: what the papers' **text**
-# says (protocol *described*), and what their **numbers** fit (protocol *published*). Every later notebook is run under
-# both.
+# says (protocol *described*), and what their **numbers** fit (protocol *published*). Every later notebook is run
+# under both.
 #
 # Papers: generator paper, section 3.1; GAN paper, section 3.1.
 
@@ -55,8 +55,8 @@ Markdown(f"**Data:** {data.caption}. Of these, the {len(close):,} closes up to {
 # %% [markdown]
 # ## The closes
 #
-# The axis is logarithmic, so that equal distances are equal growth; on the papers' linear axis the first fifty years are
-# a flat line. The shaded episodes are those that the generator paper names.
+# The axis is logarithmic, so that equal distances are equal growth; on the papers' linear axis the first fifty years
+# are a flat line. The shaded episodes are those that the generator paper names.
 
 # %%
 span = f"{len(close):,} closes, {close.index[0]:%Y-%m-%d} to {close.index[-1]:%Y-%m-%d}"
@@ -80,8 +80,8 @@ gaps = close.index.to_series().diff().dt.days
 pd.DataFrame({"days since the close before": gaps.nlargest(3).astype(int)})
 
 # %% [markdown]
-# And some closes jump by more than a tenth and are back the day after. In the early years of Yahoo's series most of these
-# are typing errors of the vendor. They stay: they are what the papers trained on.
+# And some closes jump by more than a tenth and are back the day after. In the early years of Yahoo's series most of
+# these are typing errors of the vendor. They stay: they are what the papers trained on.
 
 # %%
 change = np.log(close).diff()
@@ -92,16 +92,16 @@ pd.Series(jumps, name="jumps of more than 10 % that reverted the next day", dtyp
 # %% [markdown]
 # ## Scaled closes
 #
-# Both papers scale the **whole** series to [0, 1] by its minimum and maximum, then split it. The generator paper says that
-# this avoids leakage; it is leakage: the training part is scaled by the maximum of the test part. We do as the papers do
-# and keep a protocol `clean`, which does not.
+# Both papers scale the **whole** series to [0, 1] by its minimum and maximum, then split it. The generator paper says
+# that this avoids leakage; it is leakage: the training part is scaled by the maximum of the test part. We do as the
+# papers do and keep a protocol `clean`, which does not.
 
 # %%
 fig = plots.scaled_closes(dataset.scaled, symbol=name)
 figures.save(
     fig,
     "A-fig02",
-    caption=f"Closes scaled to [0, 1] by the minimum and maximum of the whole series, as both papers do. {data.caption}.",
+    caption=f"Closes scaled to [0, 1] by minimum and maximum of the whole series, as both papers do. {data.caption}.",
     outputs=outputs,
     ours=f"0 is {dataset.low:,.2f}, 1 is {dataset.high:,.2f} index points",
     published="scaled to [0, 1] on the whole series",
@@ -112,8 +112,8 @@ fig
 # %% [markdown]
 # ## Windows
 #
-# A window of `sequence_length` closes is the input; the close that follows it is the target. The first three windows of
-# 30 days overlap in all days but one at each end.
+# A window of `sequence_length` closes is the input; the close that follows it is the target. The first three windows
+# of 30 days overlap in all days but one at each end.
 
 # %%
 fig = plots.first_windows(dataset.scaled, count=3, length=30)
@@ -157,8 +157,8 @@ figures.save(
 fig
 
 # %% [markdown]
-# The published errors do not fit this split; they fit a random one, in which a test day lies between training days (see
-# the table below).
+# The published errors do not fit this split; they fit a random one, in which a test day lies between training days
+# (see the table below).
 
 # %%
 shuffled = datasets["published"]
@@ -178,8 +178,8 @@ fig
 # %% [markdown]
 # ## What a forecast without any model scores
 #
-# Three forecasts that need no training: the mean of the training targets, their maximum, and yesterday's close. Beside
-# them: the least and the greatest of all published errors.
+# Three forecasts that need no training: the mean of the training targets, their maximum, and yesterday's close.
+# Beside them: the least and the greatest of all published errors.
 
 
 # %%
@@ -212,15 +212,15 @@ naive = {p: d.naive_metrics() for p, d in datasets.items()}
 mean = scores.loc["mean of the training targets"]
 Markdown(f"""
 - This run used {data.caption}; {span}.
-- **Yesterday's close is the forecast to beat.** It scores an MSE of {naive["described"]["mse"]:.7f}
-  (R² {naive["described"]["r2"]:.4f}, a mean absolute error of {naive["described"]["mae_points"]:.1f} index points) on the
+- **Yesterday's close is the forecast to beat.** It scores an MSE of {naive["described"]["mse"]:.7f} (R²
+  {naive["described"]["r2"]:.4f}, a mean absolute error of {naive["described"]["mae_points"]:.1f} index points) on the
   chronological test part and {naive["published"]["mse"]:.7f} on the shuffled one. The least published MSE is
   {errors.min():.6f}, {errors.min() / naive["described"]["mse"]:.1f} times the first.
 - **The split decides what an error means.** Forecasting the training mean scores {mean["described"]:.3f} on the
   chronological test part and {mean["published"]:.3f} on the shuffled one. Of {len(errors)} published errors, many of
   configurations that learned next to nothing, the greatest is {errors.max():.3f}.
-- *What differs from the papers.* They name one split, in time. We run every study under that one and under the shuffled
-  one, and say which at every figure.
+- *What differs from the papers.* They name one split, in time. We run every study under that one and under the
+  shuffled one, and say which at every figure.
 """)
 
 # %% [markdown]

@@ -13,12 +13,12 @@
 # %% [markdown]
 # # 2. The generator tuner
 #
-# A small network proposes the hyperparameters of an LSTM, the LSTM is trained, its error is fed back to the network, and
-# the network takes one step. Does it find a good LSTM within the 20 iterations after which the paper stops, and does it
-# find it because of the feedback?
+# A small network proposes the hyperparameters of an LSTM, the LSTM is trained, its error is fed back to the network,
+# and the network takes one step. Does it find a good LSTM within the 20 iterations after which the paper stops, and
+# does it find it because of the feedback?
 #
-# Paper: "LSTM adaptive hyperparameter tuning for financial time series forecasting using custom gradient-based methods"
-# (the *generator paper*), sections 2.3 to 4.1.
+# Paper: "LSTM adaptive hyperparameter tuning for financial time series forecasting using custom gradient-based
+# methods" (the *generator paper*), sections 2.3 to 4.1.
 
 # %% tags=["parameters"]
 profile = "default"
@@ -79,8 +79,8 @@ figures.save(
 fig
 
 # %% [markdown]
-# The papers stack such layers, each followed by dropout, under a Dense layer with one output. This is one of the paper's
-# own configurations (table 8, iteration 5), built and then read off the model.
+# The papers stack such layers, each followed by dropout, under a Dense layer with one output. This is one of the
+# paper's own configurations (table 8, iteration 5), built and then read off the model.
 
 # %%
 row = published.runs("generator").iloc[4]
@@ -97,7 +97,7 @@ layers = [
 tables.save(
     pd.DataFrame(layers),
     "G-tab04",
-    caption=f"The LSTM layer by layer, read off the built model of {example}. Adam, mean squared error, {epochs} epochs.",
+    caption=f"The LSTM layer by layer, read off the built model: {example}. Adam, MSE, {epochs} epochs.",
     ours=f"{model.count_params()} weights for 2 layers of 2 units",
     published="Input (L, 1), LSTM and Dropout per layer, Dense 1",
     **saved,
@@ -135,7 +135,7 @@ size = UnitCube(GENERATOR_SPACE).cells()
 tables.save(
     space,
     "G-tab01",
-    caption=f"The search space of the generator paper, read off the space that the tuner searches: {size:,} configurations.",
+    caption=f"The search space of the generator paper, as the tuner searches it: {size:,} configurations.",
     ours=f"{size:,} configurations",
     published="1 to 10 layers, 1 to 10 units, five decades, powers of two, tenths, 1 to 250 days",
     **saved,
@@ -174,8 +174,8 @@ tables.save(
 # %% [markdown]
 # ## The tuner
 #
-# The loop: the generator emits raw numbers, they are scaled to a configuration, an LSTM is trained and tested, its MSE
-# goes back.
+# The loop: the generator emits raw numbers, they are scaled to a configuration, an LSTM is trained and tested, its
+# MSE goes back.
 
 # %%
 fig = diagrams.tuner_loop("generator")
@@ -185,9 +185,9 @@ figures.save(
 fig
 
 # %% [markdown]
-# The generator, built: eleven inputs (ten of noise and the last MSE), three dense layers, seven linear outputs. Six are
-# hyperparameters; the seventh is taken to be the number of epochs, which the paper then fixes at 10. It is recorded and
-# not used.
+# The generator, built: eleven inputs (ten of noise and the last MSE), three dense layers, seven linear outputs. Six
+# are hyperparameters; the seventh is taken to be the number of epochs, which the paper then fixes at 10. It is
+# recorded and not used.
 
 # %%
 generator = generator_model(seed)
@@ -210,21 +210,22 @@ tables.save(
         for x in generator.layers
     ),
     "G-tab03",
-    caption=f"The generator layer by layer, read off the built model: {generator.input_shape[1]} inputs, Adam {rate:g}.",
+    caption=f"The generator by layer, read off the built model: {generator.input_shape[1]} inputs, Adam at {rate:g}.",
     ours=", ".join(str(n) for n in (generator.input_shape[1], *(x.units for x in generator.layers))),
     published="11, 64, 128, 256, 7",
     **saved,
 )
 
 # %% [markdown]
-# **What carries the gradient?** The MSE of a trained LSTM is a constant for automatic differentiation: no gradient leads
-# from it to the generator's weights. The paper does not say what does. The variant whose steps look like the published
-# table 8 regresses the raw outputs on the MSE; it is the one used here (`feedback="paper"`). What such a network learns
-# is to output the level of the error. That says nothing about where errors are small.
+# **What carries the gradient?** The MSE of a trained LSTM is a constant for automatic differentiation: no gradient
+# leads from it to the generator's weights. The paper does not say what does. The variant whose steps look like the
+# published table 8 regresses the raw outputs on the MSE; it is the one used here (`feedback="paper"`). What such a
+# network learns is to output the level of the error. That says nothing about where errors are small.
 #
 # ## The loop in the open
 #
-# Ask, train, tell; three times, with one epoch each. `study.run` below does the same, and also records, resumes and times.
+# Ask, train, tell; three times, with one epoch each. `study.run` below does the same, and also records, resumes and
+# times.
 
 # %%
 loop = optuna.create_study(sampler=GeneratorSampler(seed=seed, space=GENERATOR_SPACE))
@@ -281,7 +282,7 @@ fig = plots.mse_over_iterations(short, naive=naive["mse"], published=published.r
 figures.save(
     fig,
     "G-fig10",
-    caption=f"MSE of the generator tuner over {len(short)} iterations, the best marked, the published run in grey. {where}",
+    caption=f"MSE over {len(short)} iterations, the best marked, the published run in grey. {where}",
     ours=headline(short),
     published=str(paper),
     **saved,
@@ -336,7 +337,8 @@ tables.save(
 # %% [markdown]
 # ## The search continued
 #
-# The paper shows 50 iterations and smooths them; it reads cycles of search in them. The vertical line is where it stops.
+# The paper shows 50 iterations and smooths them; it reads cycles of search in them. The vertical line is where it
+# stops.
 
 # %%
 fig = plots.mse_over_iterations(medium, naive=naive["mse"], early_stop=short_run)
@@ -377,8 +379,8 @@ fig
 # %% [markdown]
 # ## The best LSTM forecasts
 #
-# The best configuration of the first 20 iterations, with yesterday's close beside it. Both errors in the legend are over
-# the whole test part, in scaled units.
+# The best configuration of the first 20 iterations, with yesterday's close beside it. Both errors in the legend are
+# over the whole test part, in scaled units.
 
 # %%
 winner = study.winner(run, dataset, folder=outputs.studies(profile), within=short_run, train=train)
@@ -443,22 +445,21 @@ failed = int((records["status"] != "ok").sum())
 # %%
 Markdown(f"""
 - This run used {data.caption}; protocol {protocol} ({dataset.protocol.text}).
-- **Best of {len(short)} iterations:** MSE {best.mse:.6f} at iteration {best.iteration}
-  (the paper: {paper.best_mse:.6f} at iteration {paper.iteration}), {best.mse / naive["mse"]:,.0f} times that of
-  yesterday's close. {(short["mse"] < naive["mse"]).sum()} of our {len(short)} trials and {theirs_below} of the paper's
+- **Best of {len(short)} iterations:** MSE {best.mse:.6f} at iteration {best.iteration} (the paper:
+  {paper.best_mse:.6f} at iteration {paper.iteration}), {best.mse / naive["mse"]:,.0f} times that of yesterday's
+  close. {(short["mse"] < naive["mse"]).sum()} of our {len(short)} trials and {theirs_below} of the paper's
   {paper.trials} are better than yesterday's close.
 - **Is the lowest error found within {len(short)} iterations?** Over {len(records)} iterations the lowest is
-  {overall.mse:.6f}, at iteration {overall.iteration}: here the paper's rule {
-    "holds" if overall.iteration <= len(short) else "does not hold"
-}. One study cannot say how often.
-- **One number moves all hyperparameters.** The mean pairwise rank correlation between the six, over these iterations, is
-  {mean_rank:.2f}: the tuner moves along a line through the space rather than over it.
-- {failed} of {len(records)} trials failed. The search took {records["seconds"].sum():,.0f} s of training and evaluation
-  and {records["sampler_seconds"].sum():.1f} s of the tuner's own; the paper's {paper.trials} iterations took
-  {paper.seconds:,.0f} s.
-- *What differs from the paper.* The learning rates are searched by whole decades; the loss of the generator is the one
-  named above, since the paper's text leaves none that has a gradient; the trainer is compiled, which changes the time
-  and not the arithmetic.
+  {overall.mse:.6f}, at iteration {overall.iteration}: here the paper's rule
+  {"holds" if overall.iteration <= len(short) else "does not hold"}. One study cannot say how often.
+- **One number moves all hyperparameters.** The mean pairwise rank correlation between the six, over these iterations,
+  is {mean_rank:.2f}: the tuner moves along a line through the space rather than over it.
+- {failed} of {len(records)} trials failed. The search took {records["seconds"].sum():,.0f} s of training and
+  evaluation and {records["sampler_seconds"].sum():.1f} s of the tuner's own; the paper's {paper.trials} iterations
+  took {paper.seconds:,.0f} s.
+- *What differs from the paper.* The learning rates are searched by whole decades; the loss of the generator is the
+  one named above, since the paper's text leaves none that has a gradient; the trainer is compiled, which changes the
+  time and not the arithmetic.
 """)
 
 # %% [markdown]

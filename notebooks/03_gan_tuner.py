@@ -14,11 +14,12 @@
 # # 3. The GAN tuner
 #
 # The second paper replaces the one network by two. A generator with one pathway per hyperparameter proposes a
-# configuration; a discriminator learns to tell the best configurations so far from random ones and pulls the generator
-# towards the first. Does it find a better LSTM in 20 iterations, at what cost in time, processor and memory?
+# configuration; a discriminator learns to tell the best configurations so far from random ones and pulls the
+# generator towards the first. Does it find a better LSTM in 20 iterations, at what cost in time, processor and
+# memory?
 #
-# Paper: "A GAN-based method to tune LSTM hyperparameters for financial forecasting" (the *GAN paper*), sections 3.2 to
-# 4.3 and its appendices.
+# Paper: "A GAN-based method to tune LSTM hyperparameters for financial forecasting" (the *GAN paper*), sections 3.2
+# to 4.3 and its appendices.
 
 # %% tags=["parameters"]
 profile = "default"
@@ -63,8 +64,8 @@ Markdown(f"{where} **Yesterday's close scores an MSE of {naive['mse']:.7f}.**")
 # %% [markdown]
 # ## What is tuned
 #
-# The same six hyperparameters as in the generator paper (their meaning stands in notebook 02), in another space: half as
-# many layers, five times as many units.
+# The same six hyperparameters as in the generator paper (their meaning stands in notebook 02), in another space: half
+# as many layers, five times as many units.
 
 # %%
 lowest, highest = (
@@ -104,14 +105,15 @@ fig = diagrams.tuner_loop("gan")
 figures.save(
     fig,
     "A-fig04",
-    caption="The loop of the GAN tuner: propose, train, measure, one round for the discriminator, one for the generator.",
+    caption="The loop of the GAN tuner: propose, train, measure, teach the discriminator, then the generator.",
     **saved,
 )
 fig
 
 # %% [markdown]
-# The generator, built: every hyperparameter has a pathway of its own, fed by the history of MSEs and by its own noise. Its
-# outputs are coordinates in the unit cube, before rounding, so that the discriminator's gradient reaches the generator.
+# The generator, built: every hyperparameter has a pathway of its own, fed by the history of MSEs and by its own
+# noise. Its outputs are coordinates in the unit cube, before rounding, so that the discriminator's gradient reaches
+# the generator.
 
 # %%
 generator, discriminator = gan_generator_model(seed), discriminator_model(seed)
@@ -136,8 +138,8 @@ pd.DataFrame(
 )
 
 # %% [markdown]
-# The generator minimises the probability of being called fake, a term weighted by the MSEs measured so far, and a term
-# that keeps it away from what was tried; no configuration is proposed twice. The paper names these parts without
+# The generator minimises the probability of being called fake, a term weighted by the MSEs measured so far, and a
+# term that keeps it away from what was tried; no configuration is proposed twice. The paper names these parts without
 # formulas; ours stand in the documentation of `GanSampler`.
 #
 # ## The study
@@ -190,8 +192,8 @@ figures.save(
 fig
 
 # %% [markdown]
-# The paper smooths the curve and reads cycles in it: down to a minimum, up again, down to the next. A moving average over
-# independent numbers shows such waves too.
+# The paper smooths the curve and reads cycles in it: down to a minimum, up again, down to the next. A moving average
+# over independent numbers shows such waves too.
 
 # %%
 fig = plots.smoothed(records, tuner="gan", naive=naive["mse"], early_stop=short_run)
@@ -208,7 +210,8 @@ fig
 # %% [markdown]
 # ## 20 iterations: the errors
 #
-# The published run in grey. The paper prints MSEs; its RMSE follows from them, its MAE and R² are only in its figures.
+# The published run in grey. The paper prints MSEs; its RMSE follows from them, its MAE and R² are only in its
+# figures.
 
 # %%
 fig = plots.mse_over_iterations(short, tuner="gan", naive=naive["mse"], published=theirs)
@@ -383,23 +386,22 @@ repeated = len(records) - len(records.drop_duplicates([*HYPERPARAMETERS]))
 # %%
 Markdown(f"""
 - This run used {data.caption}; protocol {protocol} ({dataset.protocol.text}).
-- **Best of {len(short)} iterations:** MSE {best.mse:.6f} at iteration {best.iteration}
-  (the paper: {paper.best_mse:.6f} at iteration {paper.iteration}), {best.mse / naive["mse"]:,.1f} times that of
-  yesterday's close. {(short["mse"] < naive["mse"]).sum()} of our {len(short)} trials and {theirs_below} of the paper's
+- **Best of {len(short)} iterations:** MSE {best.mse:.6f} at iteration {best.iteration} (the paper:
+  {paper.best_mse:.6f} at iteration {paper.iteration}), {best.mse / naive["mse"]:,.1f} times that of yesterday's
+  close. {(short["mse"] < naive["mse"]).sum()} of our {len(short)} trials and {theirs_below} of the paper's
   {paper.trials} are better than yesterday's close.
 - **Is the lowest error found within {len(short)} iterations?** Over {len(records)} iterations the lowest is
-  {overall.mse:.6f}, at iteration {overall.iteration}: here the paper's rule {
-    "holds" if overall.iteration <= len(short) else "does not hold"
-}. One study cannot say how often.
+  {overall.mse:.6f}, at iteration {overall.iteration}: here the paper's rule
+  {"holds" if overall.iteration <= len(short) else "does not hold"}. One study cannot say how often.
 - **Cost.** {short["seconds"].sum():,.0f} s for {len(short)} iterations (the paper: {paper.seconds:,.0f} s),
-  {short["cpu_percent"].mean():.1f} % of the processor and {short["peak_rss_mb"].mean():,.0f} MB on average (the paper:
-  {paper.cpu_percent:.1f} % and {paper.memory_mb:,.0f} MB, of another machine and measured in another way). The tuner
-  itself took {short["sampler_seconds"].sum():.1f} s.
+  {short["cpu_percent"].mean():.1f} % of the processor and {short["peak_rss_mb"].mean():,.0f} MB on average (the
+  paper: {paper.cpu_percent:.1f} % and {paper.memory_mb:,.0f} MB, of another machine and measured in another way). The
+  tuner itself took {short["sampler_seconds"].sum():.1f} s.
 - {failed} of {len(records)} trials failed; {repeated} configurations were repeated.
-- **Residuals.** The mean of actual minus predicted is {residual.mean():+.1f} points; {(residual > 0).mean():.0%} of the
-  residuals are above zero.
-- *What differs from the paper.* Formulas of the generator's loss are ours, where the paper gives words; learning rates
-  are searched by whole decades; time, processor and memory are those of the trial's own process.
+- **Residuals.** The mean of actual minus predicted is {residual.mean():+.1f} points; {(residual > 0).mean():.0%} of
+  the residuals are above zero.
+- *What differs from the paper.* Formulas of the generator's loss are ours, where the paper gives words; learning
+  rates are searched by whole decades; time, processor and memory are those of the trial's own process.
 """)
 
 # %% [markdown]

@@ -13,8 +13,8 @@
 # %% [markdown]
 # # 4. The Bayesian baseline
 #
-# The generator paper compares its tuner with Bayesian optimisation, run until it reaches the generator's best MSE. How
-# many iterations and how much time does that take, and was the opponent a fair one?
+# The generator paper compares its tuner with Bayesian optimisation, run until it reaches the generator's best MSE.
+# How many iterations and how much time does that take, and was the opponent a fair one?
 #
 # Paper: generator paper, section 4.2.
 
@@ -60,8 +60,8 @@ Markdown(f"{where} **Yesterday's close scores an MSE of {naive['mse']:.7f}.**")
 # %% [markdown]
 # ## The stop rule
 #
-# The search stops at the first MSE at or under the best of the generator's iterations. We read that from the records of
-# notebook 02, under the same protocol, and give up after the cap.
+# The search stops at the first MSE at or under the best of the generator's iterations. We read that from the records
+# of notebook 02, under the same protocol, and give up after the cap.
 
 # %%
 generator = study.load(f"generator_{protocol}", folder)
@@ -71,10 +71,10 @@ Markdown(f"To reach: an MSE of {target.mse:.7f}, the generator's at iteration {t
 # %% [markdown]
 # ## Two searches
 #
-# One Gaussian process, two views of the space. With the package's defaults over the papers' **raw ranges**, one length
-# scale serves a dropout rate between 0.1 and 0.9 and a sequence length between 1 and 250: distances are those of the
-# sequence length. The paper likely ran this one. Over the **warped** unit cube every hyperparameter has the same extent;
-# that is the fair opponent.
+# One Gaussian process, two views of the space. With the package's defaults over the papers' **raw ranges**, one
+# length scale serves a dropout rate between 0.1 and 0.9 and a sequence length between 1 and 250: distances are those
+# of the sequence length. The paper likely ran this one. Over the **warped** unit cube every hyperparameter has the
+# same extent; that is the fair opponent.
 
 # %%
 names = {"paper": "bayesian", "warped": "bayesian_warped"}
@@ -199,10 +199,10 @@ Markdown(f"""
 - **Time:** {raw["seconds"].sum():,.0f} s and {warped["seconds"].sum():,.0f} s of training and evaluation,
   {raw["sampler_seconds"].sum():.1f} s and {warped["sampler_seconds"].sum():.1f} s of the tuners' own (the paper:
   {paper.seconds:,.0f} s in all). The time of a search is that of the LSTMs it happens to train.
-- **Repeats:** {repeats["bayesian"]} configurations over raw ranges and {repeats["bayesian_warped"]} over the warped space
-  came again; a repeated one costs an evaluation, as for every tuner.
-- *What differs from the paper.* It does not say how the package was set; we run both settings and name them. The package
-  adds its 5 random points to the count, as the paper's table seems to.
+- **Repeats:** {repeats["bayesian"]} configurations over raw ranges and {repeats["bayesian_warped"]} over the warped
+  space came again; a repeated one costs an evaluation, as for every tuner.
+- *What differs from the paper.* It does not say how the package was set; we run both settings and name them. The
+  package adds its 5 random points to the count, as the paper's table seems to.
 """)
 
 # %% [markdown]

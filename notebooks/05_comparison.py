@@ -13,8 +13,8 @@
 # %% [markdown]
 # # 5. The tuners side by side
 #
-# The generator paper concludes that its tuner is more stable, more accurate and cheaper than Bayesian optimisation. What
-# do our records say, and how do all tuners compare with yesterday's close?
+# The generator paper concludes that its tuner is more stable, more accurate and cheaper than Bayesian optimisation.
+# What do our records say, and how do all tuners compare with yesterday's close?
 #
 # This notebook reads the records of notebooks 02 to 04. Paper: generator paper, section 4.3 and figure 21.
 
@@ -64,8 +64,8 @@ pd.Series({figures.LABELS[tuner]: len(r) for tuner, r in records.items()}, name=
 # %% [markdown]
 # ## Errors over the iterations
 #
-# The paper's two runs in grey, ours in colour. Bayesian optimisation over the warped space stands beside that over raw
-# ranges (notebook 04).
+# The paper's two runs in grey, ours in colour. Bayesian optimisation over the warped space stands beside that over
+# raw ranges (notebook 04).
 
 
 # %%
@@ -238,17 +238,17 @@ Markdown(f"""
   {sum(len(r) for r in records.values())}, over all tuners.
 - **Accuracy.** Best MSE: generator {generator["mse"].min():.6f}, Bayesian {raw["mse"].min():.6f} over raw ranges and
   {warped["mse"].min():.6f} warped, GAN {records["gan"]["mse"].min():.6f}. The paper: generator
-  {theirs["generator"]["mse"].min():.6f}, Bayesian {theirs["bayesian"]["mse"].min():.6f}; its own table has the lower error
-  in the Bayesian row.
+  {theirs["generator"]["mse"].min():.6f}, Bayesian {theirs["bayesian"]["mse"].min():.6f}; its own table has the lower
+  error in the Bayesian row.
 - **Stability.** The median MSE is {generator["mse"].median():.5f} for the generator and {raw["mse"].median():.5f} and
   {warped["mse"].median():.5f} for Bayesian optimisation (the paper: {theirs["generator"]["mse"].median():.5f} and
   {theirs["bayesian"]["mse"].median():.5f}).
-- **Time.** {seconds["generator"]:,.0f} s for {len(generator)} iterations of the generator, {seconds["bayesian"]:,.0f} s for
-  {len(raw)} of Bayesian optimisation (the paper: {theirs["generator"]["seconds"].sum():,.0f} s and
-  {theirs["bayesian"]["seconds"].sum():,.0f} s). An iteration costs what its LSTM costs: its windows' length, its layers and
-  its batch size.
-- *What differs from the paper.* One seed is one run; how often each tuner wins needs many. Errors here are those of the
-  protocol named above.
+- **Time.** {seconds["generator"]:,.0f} s for {len(generator)} iterations of the generator, {seconds["bayesian"]:,.0f}
+  s for {len(raw)} of Bayesian optimisation (the paper: {theirs["generator"]["seconds"].sum():,.0f} s and
+  {theirs["bayesian"]["seconds"].sum():,.0f} s). An iteration costs what its LSTM costs: its windows' length, its
+  layers and its batch size.
+- *What differs from the paper.* One seed is one run; how often each tuner wins needs many. Errors here are those of
+  the protocol named above.
 """)
 
 # %% [markdown]
