@@ -391,3 +391,13 @@ def test_importing_the_tuners_is_light():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_trial_given_back_is_asked_again_with_the_same_suggestion():
+    """A study that was killed in the middle of a trial may ask it again; it is no obstacle to itself."""
+    study = study_of(GanSampler(seed=0, space=GAN_SPACE))
+    run(study, GAN_SPACE, 6)
+    trial = study.ask(dict(GAN_SPACE))
+    frozen = study.trials[-1]
+    assert frozen.state == TrialState.RUNNING
+    assert study.sampler.sample_relative(study, frozen, dict(GAN_SPACE)) == trial.params

@@ -140,7 +140,8 @@ class HistorySampler(BaseSampler, abc.ABC):
         state = self._replay(search_space, coordinates, seen)
         running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         taken = {o.key for o in seen}
-        taken |= {configuration_key(search_space, t.params) for t in running if self._covers(search_space, t)}
+        others = [t for t in running if t.number != trial.number and self._covers(search_space, t)]
+        taken |= {configuration_key(search_space, t.params) for t in others}
         record = self._propose(state, coordinates, seen, trial.number, frozenset(taken))
         record["parameters"] = list(search_space)
         study._storage.set_trial_system_attr(trial._trial_id, self.name, record)

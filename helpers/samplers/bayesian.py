@@ -130,6 +130,7 @@ class BayesianSampler(HistorySampler):
             return {"point": (low + (high - low) * rng.random(len(low))).tolist(), "random": True}
 
         from bayes_opt import BayesianOptimization
+        from threadpoolctl import threadpool_limits
 
         optimizer = BayesianOptimization(
             f=None,
@@ -145,7 +146,8 @@ class BayesianSampler(HistorySampler):
                 point = _nudged(point, bounds)
             registered.add(point)
             optimizer.register(dict(zip(bounds, point, strict=True)), -trial.loss)
-        suggestion = optimizer.suggest()
+        with threadpool_limits(1):  # matrices of a few rows: more threads only wait for each other
+            suggestion = optimizer.suggest()
         return {"point": [float(suggestion[name]) for name in bounds], "random": False}
 
 
