@@ -47,15 +47,26 @@ def results(profile: str = "full", root: str | Path = "") -> str:
             )
         rows.append(row)
     naive = {"Tuner": "**Yesterday's close, no model**", "Paper": "–"}
-    for name in PROTOCOLS:
-        naive[f"Ours, {name}"] = f"**MSE {figures.number(_naive(f'generator_{name}', folder))}**"
-    return tables.markdown(pd.DataFrame([*rows, naive]))
+    winners = []
+    for name, error in zip(PROTOCOLS, errors(folder), strict=True):
+        naive[f"Ours, {name}"] = f"**MSE {figures.number(error)}**"
+        better = [label for tuner, (label, *_) in TUNERS.items() if _best(f"{tuner}_{name}", folder) < error]
+        winners.append(f"{', '.join(better) or 'none of ours'} under {name}")
+    papers = [p for p in ("generator", "bayesian", "gan") if published.headline(p).best_mse < max(errors(folder))]
+    verdict = (
+        f"Better than repeating yesterday's close: {'; '.join(winners)}; of the published results "
+        f"{', '.join(papers) or 'none'}."
+    )
+    return f"{tables.markdown(pd.DataFrame([*rows, naive]))}\n{verdict}\n"
 
 
-def _naive(name: str, folder: Path) -> float:
-    """MSE of yesterday's close as stored with the study's figures: needs no prices, which are not ours to commit."""
-    attributes = study.load(name, folder).user_attrs
-    return float(attributes["naive_mse"])
+def errors(folder: Path) -> list[float]:
+    """MSE of yesterday's close under each protocol, as stored with the studies: closes are not ours to commit."""
+    return [float(study.load(f"generator_{name}", folder).user_attrs["naive_mse"]) for name in PROTOCOLS]
+
+
+def _best(name: str, folder: Path) -> float:
+    return float(study.records(study.load(name, folder))["mse"].min())
 
 
 def speed(root: str | Path = "") -> str:
