@@ -237,7 +237,7 @@ def _output(profile: str, symbol: str, changes: Mapping[str, Any]) -> str:
     if symbol != SYMBOL:
         parts.insert(0, symbol.removeprefix("^"))
     if parts:
-        return "build/" + re.sub(r"[^A-Za-z0-9.-]+", "-", "_".join((profile, *parts)))
+        return "build/" + re.sub(r"[^A-Za-z0-9._-]+", "-", "_".join((profile, *parts)))
     return "build/smoke" if profile == "smoke" else ""
 
 
@@ -249,6 +249,7 @@ def convert(notebook: str, target: Path) -> None:
     import jupytext
 
     content = jupytext.read(paths.NOTEBOOKS / f"{notebook}.py")
+    content.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
     for number, cell in enumerate(content.cells):
         cell["id"] = f"cell-{number:03d}"
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -425,14 +426,9 @@ def _finish(step: Step, build: Path, status: int) -> str:
 
 
 def missing_items(outputs: paths.Outputs) -> list[str]:
-    """Items of the papers that figures/INDEX.md has no file for."""
-    index = outputs.figures / "INDEX.md"
-    text = index.read_text(encoding="utf-8") if index.exists() else ""
-    linked = set(re.findall(r"\]\(([^)]+)\)", text))
-    there = {Path(link).name.split("_")[0] for link in linked if (outputs.figures / link).exists()}
-    rows = [line for line in text.splitlines() if any(f"({link})" in line for link in linked)]
-    named = {item for item in figures.ITEMS for line in rows if re.search(rf"\b{re.escape(item)}\b", line)}
-    return [item for item in figures.ITEMS if item not in named and item not in there]
+    """Items of the papers for which no figure or table is there."""
+    there = {item for entry in figures.read_entries(outputs) for item in entry["items"]}
+    return [item for item in figures.ITEMS if item not in there]
 
 
 def fetch(symbol: str) -> str:

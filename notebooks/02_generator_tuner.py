@@ -14,8 +14,7 @@
 # # 2. The generator tuner
 #
 # A small network proposes the hyperparameters of an LSTM, the LSTM is trained, its error is fed back to the network,
-# and the network takes one step. Does it find a good LSTM within the 20 iterations after which the paper stops, and
-# does it find it because of the feedback?
+# and the network takes one step. Does it find a good LSTM within the 20 iterations after which the paper stops?
 #
 # Paper: "LSTM adaptive hyperparameter tuning for financial time series forecasting using custom gradient-based
 # methods" (the *generator paper*), sections 2.3 to 4.1.
@@ -268,9 +267,8 @@ def headline(r: pd.DataFrame) -> str:
 
 
 saved |= dict(protocol=protocol)
-pd.Series({"ours": headline(short), "the paper's": str(paper), "ours, continued": headline(records)}).to_frame(
-    "headline"
-)
+said = {"Ours": headline(short), "The paper": str(paper), "Ours, continued": headline(records)}
+Markdown("\n".join(f"- {who}: {what}" for who, what in said.items()))
 
 # %% [markdown]
 # ## 20 iterations
@@ -388,7 +386,7 @@ actual, predicted, yesterday = (
     dataset.to_points(values, stage="final") for values in (winner.actual, winner.predictions, winner.naive)
 )
 errors = dict(mse=winner.metrics["mse"], naive_mse=naive["mse"], symbol=name)
-Markdown(f"MSE {winner.metrics['mse']:.7f}; yesterday's close {naive['mse']:.7f}. {winner.config}")
+pd.DataFrame([{**winner.config.as_dict(), "mse": winner.metrics["mse"], "yesterday's close": naive["mse"]}])
 
 # %%
 fig = plots.forecast(winner.dates, actual, predicted, yesterday, **errors, last="365D")

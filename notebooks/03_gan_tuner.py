@@ -172,9 +172,8 @@ def headline(r: pd.DataFrame) -> str:
 
 saved |= dict(protocol=protocol)
 theirs = published.records("gan")
-pd.Series({"ours": headline(short), "the paper's": str(paper), "ours, continued": headline(records)}).to_frame(
-    "headline"
-)
+said = {"Ours": headline(short), "The paper": str(paper), "Ours, continued": headline(records)}
+Markdown("\n".join(f"- {who}: {what}" for who, what in said.items()))
 
 # %% [markdown]
 # ## 50 iterations, and why the paper stops after 20
@@ -339,7 +338,7 @@ actual, predicted, yesterday = (
     dataset.to_points(values, stage="final") for values in (winner.actual, winner.predictions, winner.naive)
 )
 residual = pd.Series(actual - predicted)
-Markdown(f"MSE {winner.metrics['mse']:.7f}; yesterday's close {naive['mse']:.7f}. {winner.config}")
+pd.DataFrame([{**winner.config.as_dict(), "mse": winner.metrics["mse"], "yesterday's close": naive["mse"]}])
 
 # %%
 fig = plots.forecast(

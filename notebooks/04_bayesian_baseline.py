@@ -104,7 +104,8 @@ def headline(r: pd.DataFrame) -> str:
 
 
 ours = {tuner: headline(r) for tuner, r in records.items()}
-pd.Series(ours | {"the paper's": str(paper)}).to_frame("headline")
+said = {figures.LABELS[tuner]: text for tuner, text in ours.items()} | {"The paper": str(paper)}
+Markdown("\n".join(f"- {who}: {what}" for who, what in said.items()))
 
 # %% [markdown]
 # ## MSE over the iterations

@@ -1,0 +1,200 @@
+"""Planning and executing notebooks: what is refused before anything runs, what a failure leaves behind, the lock."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from helpers import paths, prices, reproduce
+from helpers.reproduce import ReproduceError
+
+
+@pytest.fixture(scope="module")
+def smoke() -> list[reproduce.Step]:
+    return reproduce.plan("smoke")
+
+
+def write_params(folder: Path, text: str, monkeypatch) -> None:
+    (folder / "default.yml").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(paths, "PARAMS", folder)
+
+
+# --- the plan -------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_notebook_once_and_the_others_once_per_protocol(smoke):
+    assert [step.name for step in smoke] == [
+        "01_data_preparation",
+        *(f"{n}_{p}" for n in list(reproduce.NEEDS)[1:] for p in ("described", "published")),
+    ]
+
+
+def test_records_are_read_after_they_are_made_and_under_the_same_protocol(smoke):
+    needs = {step.name: set(step.needs) for step in smoke}
+    assert needs["04_bayesian_baseline_published"] == {"02_generator_tuner_published"}
+    assert needs["05_comparison_described"] == {
+        f"{n}_described" for n in ("02_generator_tuner", "03_gan_tuner", "04_bayesian_baseline")
+    }
+
+
+def test_values_come_from_the_profile_and_the_rest_from_the_parameters_cell(smoke):
+    step = next(s for s in smoke if s.name == "02_generator_tuner_published")
+    assert step.parameters["long_run"] == 4 and step.parameters["epochs"] == 1
+    assert step.parameters["protocol"] == "published" and step.parameters["train"] is True
+    assert set(step.parameters) == set(reproduce.notebook_parameters("02_generator_tuner"))
+
+
+@pytest.mark.parametrize("profile", ["default", "full"])
+def test_full_budgets_are_the_papers(profile):
+    steps = {step.name: step for step in reproduce.plan(profile)}
+    generator, gan = (steps[f"{n}_described"].parameters for n in ("02_generator_tuner", "03_gan_tuner"))
+    assert (generator["short_run"], generator["medium_run"], generator["long_run"]) == (20, 50, 100)
+    assert (gan["short_run"], gan["medium_run"], gan["epochs"]) == (20, 50, 10)
+    assert steps["01_data_preparation"].outputs.root == paths.ROOT
+
+
+def test_changes_reach_every_notebook_that_has_the_parameter_and_write_elsewhere():
+    steps = reproduce.plan("default", changes={"seed": 3})
+    assert {s.parameters["seed"] for s in steps if "seed" in s.parameters} == {3}
+    assert steps[0].outputs.root == paths.ROOT / "build" / "default_seed-3"
+
+
+def test_draw_only_trains_nothing():
+    steps = reproduce.plan("full", draw_only=True)
+    assert {s.parameters.get("train", False) for s in steps} == {False}
+
+
+def test_one_notebook_alone_needs_no_other():
+    (described, published) = reproduce.plan("smoke", only=["5"])
+    assert described.name == "05_comparison_described" and described.needs == published.needs == ()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"profile": "fast"}, ["'fast'", "smoke, default, full"]),
+        ({"profile": "smoke", "protocols": ["shuffled"]}, ["'shuffled'", "described", "published", "clean"]),
+        ({"profile": "smoke", "only": ["9"]}, ["'9'", "02_generator_tuner"]),
+        ({"profile": "smoke", "changes": {"epoch": 3}}, ["'epoch'", "epochs"]),
+        ({"profile": "smoke", "changes": {"epochs": "three"}}, ["epochs", "whole number", "'three'"]),
+        ({"profile": "smoke", "changes": {"seed": True}}, ["seed", "whole number", "True"]),
+        ({"profile": "smoke", "changes": {"protocol": "published"}}, ["'protocol'", "unknown"]),
+        ({"profile": "smoke", "symbol": "^IXIC"}, ["^IXIC", "make data"]),
+        ({"profile": "smoke", "symbol": "no symbol"}, ["'no symbol'", "^GSPC"]),
+    ],
+)
+def test_bad_input_is_one_sentence_that_names_the_valid_choices(arguments, words):
+    with pytest.raises(ReproduceError) as refused:
+        reproduce.plan(**arguments)
+    message = str(refused.value)
+    assert all(word in message for word in words), message
+    assert "\n" not in message and message.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("protocols: [described]\nall: {sead: 1}\n", ["all", "'sead'", "seed"]),
+        ("protocols: [described]\n03_gan_tuner: {long_run: 5}\n", ["03_gan_tuner", "'long_run'", "medium_run"]),
+        ("protocols: [described]\n02_generator: {}\n", ["'02_generator'", "02_generator_tuner"]),
+        ("protocols: [described]\nall: {as_of: 2024-12-31}\n", ["as_of", "text"]),
+        ("protocols: [descried]\n", ["'descried'", "described"]),
+        ("- 1\n", ["default.yml", "mapping"]),
+    ],
+)
+def test_a_bad_params_file_is_refused_by_name(tmp_path, monkeypatch, text, words):
+    write_params(tmp_path, text, monkeypatch)
+    with pytest.raises(ReproduceError) as refused:
+        reproduce.plan("default")
+    assert all(word in str(refused.value) for word in words), refused.value
+
+
+def test_the_command_line_says_it_and_stops():
+    command = [sys.executable, "-m", "helpers.reproduce", "--profile", "smoke", "--set", "trials=3"]
+    done = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2 and "unknown parameter 'trials'" in done.stderr and "Traceback" not in done.stderr
+
+
+# --- execution ------------------------------------------------------------------------------------------------------
+
+HEAD = '# %% tags=["parameters"]\nprofile = "x"\noutput = ""\n\n'
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """Run scripts of one's own as notebooks: `small(name=source, ...)` gives the outcome and the outputs."""
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.setattr(paths, "NOTEBOOKS", tmp_path / "notebooks")
+    outputs = paths.Outputs(tmp_path / "out")
+
+    def execute(needs=None, **scripts):
+        steps = []
+        for name, source in scripts.items():
+            (tmp_path / "notebooks" / f"{name}.py").write_text(HEAD + source, encoding="utf-8")
+            steps.append(reproduce.Step(name, "", {"profile": "given"}, outputs, (needs or {}).get(name, ())))
+        return reproduce.run(steps, jobs=2), outputs
+
+    return execute
+
+
+def test_a_notebook_gets_its_parameters_and_is_rendered_without_traces_of_the_run(small):
+    source = "# %%\nprint(profile)\n\n# %%\nimport sys\nprint('a\\rb', file=sys.stderr)\nsys.executable == EXPECTED\n"
+    done, outputs = small(plain=source.replace("EXPECTED", repr(sys.executable)))
+    assert done == {"plain": ""}
+    rendered = outputs.rendered / "plain.ipynb"
+    cells = [c for c in nbformat.read(rendered, as_version=4).cells if c.cell_type == "code"]
+    texts = [o.get("text") or o["data"]["text/plain"] for c in cells for o in c.outputs]
+    assert texts == ["given\n", "b\n", "True"], "the kernel is that of this environment"
+    raw = rendered.read_text(encoding="utf-8")
+    assert "papermill" not in raw and str(outputs.root) not in raw
+
+
+def test_a_failing_notebook_leaves_the_earlier_one_and_stops_only_what_needs_it(small):
+    good, outputs = small(first="# %%\n1 + 1\n")
+    before = (outputs.rendered / "first.ipynb").read_bytes()
+    done, _ = small(
+        first="# %%\nx = 1\nx / 0\n", second="# %%\n2\n", third="# %%\n3\n", needs={"second": ("first",), "third": ()}
+    )
+    assert good == {"first": ""}
+    assert "ZeroDivisionError" in done["first"] and "x / 0" in done["first"]
+    assert done["second"] == "not run: it needs first" and done["third"] == ""
+    assert (outputs.rendered / "first.ipynb").read_bytes() == before
+    assert not (outputs.rendered / "second.ipynb").exists()
+
+
+def test_progress_keeps_its_last_state_and_tensorflow_says_nothing():
+    pieces = ["\rstudy: 0/2", "\rstudy: 1/2", "\rstudy: 2/2", "\n", "I0000 00:00:1.5 7 port.cc:153] oneDNN is on.\n"]
+    streams = [nbformat.v4.new_output("stream", name="stderr", text=text) for text in pieces]
+    (left,) = reproduce._tidy_streams(streams)
+    assert left.text == "study: 2/2\n"
+
+
+def test_a_second_run_in_one_folder_is_told_who_holds_it(tmp_path):
+    outputs = paths.Outputs(tmp_path)
+    with reproduce.lock(outputs):
+        with pytest.raises(ReproduceError, match=f"process {os.getpid()}"), reproduce.lock(outputs):
+            pass
+    with reproduce.lock(outputs):
+        pass
+
+
+# --- prices for a reproduction --------------------------------------------------------------------------------------
+
+
+def test_without_a_network_the_packaged_series_serves_and_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "RAW", tmp_path)
+    monkeypatch.setattr(prices.load, "__kwdefaults__", {"source": "auto", "folder": tmp_path})
+    calls = []
+
+    def unreachable(symbol):
+        calls.append(symbol)
+        raise OSError("no network")
+
+    monkeypatch.setattr(prices, "fetch_yfinance", unreachable)
+    assert "packaged with great_tables" in reproduce.fetch("^GSPC")
+    with pytest.raises(ReproduceError, match="Only \\^GSPC is packaged"):
+        reproduce.fetch("^IXIC")
+    assert calls == ["^GSPC", "^IXIC"], "one attempt each"
