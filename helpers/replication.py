@@ -17,7 +17,7 @@ import queue
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import IO, Any
 
@@ -337,7 +337,7 @@ def _known(
             key = (table, name, record["row"], record["seed"])
             for what, ours in (
                 ("data", ("data_sha256", dataset.data_sha256)),
-                ("protocol", ("protocol", str(dataset.protocol))),
+                ("protocol", ("protocol", _protocol_identity(dataset.protocol))),
                 ("number of epochs", ("epochs", epochs)),
                 ("engine", ("engine", engine)),
             ):
@@ -456,9 +456,14 @@ def _record(task: Task, result: TrialResult, dataset: Dataset, *, epochs: int, e
         **{name: _plain(value) for name, value in forecast.items()},
         "epochs": epochs,
         "engine": engine,
-        "protocol": str(dataset.protocol),
+        "protocol": _protocol_identity(dataset.protocol),
         "data_sha256": dataset.data_sha256,
     }
+
+
+def _protocol_identity(protocol: windows.Protocol) -> dict[str, Any]:
+    """The protocol's name and the fields that are not at their default, so that a field added later changes nothing."""
+    return {f.name: getattr(protocol, f.name) for f in fields(protocol) if getattr(protocol, f.name) != f.default}
 
 
 def _plain(value: Any) -> Any:
@@ -588,9 +593,29 @@ def tuner_studies(
 
     from tqdm import tqdm
 
+    # One thread at a time but for the trainings, which happen in other processes: Python 3.11's parser, which the stamp
+    # of a study uses, is not safe to call from two threads.
+    turn = threading.Lock()
+
+    class Worker:
+        def __init__(self, worker: Any) -> None:
+            self._worker = worker
+
+        def evaluate(self, *given: Any, **named: Any) -> TrialResult:
+            turn.release()
+            try:
+                return self._worker.evaluate(*given, **named)
+            finally:
+                turn.acquire()
+
     def run(one: SeededStudy) -> pd.DataFrame:
+        with turn:
+            return run_alone(one)
+
+    def run_alone(one: SeededStudy) -> pd.DataFrame:
         stop_at = float(study.best(study.load(one.after, folder))["mse"]) if one.after else None
-        with evaluator() as worker:
+        worker = idle.get()
+        try:
             done = study.run(
                 one.name,
                 one.sampler,
@@ -607,10 +632,18 @@ def tuner_studies(
                 train=train,
                 keep_predictions=False,
             )
+        finally:
+            idle.put(worker)
         return study.records(done)
 
     found: dict[str, pd.DataFrame] = {}
-    with tqdm(total=len(studies), desc="tuners", unit="study", disable=not progress or not studies) as bar:
+    idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    with contextlib.ExitStack() as stack:
+        for _ in range(jobs):
+            idle.put(Worker(stack.enter_context(evaluator())))
+        bar = stack.enter_context(
+            tqdm(total=len(studies), desc="tuners", unit="study", disable=not progress or not studies)
+        )
         for phase in (False, True):  # those with a target wait for it
             chosen = [one for one in studies if bool(one.after) is phase]
             with ThreadPoolExecutor(max_workers=jobs) as pool:
@@ -826,6 +859,14 @@ def spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     a, b = (stats.rankdata(v, axis=-1) - (v.shape[-1] + 1) / 2 for v in (x, y))
     scale = np.sqrt((a * a).sum(-1) * (b * b).sum(-1))
     return np.divide((a * b).sum(-1), scale, out=np.zeros(np.shape(scale)), where=scale > 0)
+
+
+def mean_distance(frame: pd.DataFrame, table: str, reading_name: str) -> float:
+    """`Agreement.distance` of the MSEs without its interval; NaN without results."""
+    if frame.empty:
+        return math.nan
+    good = frame[(frame["table"] == table) & (frame["reading"] == reading_name) & (frame["status"] == "ok")]
+    return float(np.log10(good["mse"] / good["published_mse"]).groupby(good["row"]).median().abs().mean())
 
 
 def best_reading(agreements: Sequence[Agreement]) -> Agreement:

@@ -10,7 +10,7 @@ from matplotlib import ticker
 from matplotlib.lines import Line2D
 
 from helpers import replication, search_shape
-from helpers.figures import COLOURS, MARKERS, Figure, new, number, style
+from helpers.figures import COLOURS, MARKERS, Figure, new, style
 from helpers.search_shape import Explanation
 
 _SHORT = ("layers", "units", "rate", "batch", "length", "dropout")  # the six hyperparameters, for narrow panels
@@ -75,7 +75,16 @@ def replayed(
                 except replication.ReplayError:
                     continue
                 said = f"rank corr. {found.spearman.value:.2f}\nwithin ×3: {found.within.value:.0%}"
-                ax.text(0.04, 0.96, said, transform=ax.transAxes, va="top", fontsize=7.5, linespacing=1.25)
+                ax.text(
+                    0.04,
+                    0.96,
+                    said,
+                    transform=ax.transAxes,
+                    va="top",
+                    fontsize=7.5,
+                    linespacing=1.25,
+                    bbox={"fc": "white", "ec": "none", "alpha": 0.75, "pad": 0.6},
+                )
                 if i == 0:
                     ax.set_title(r.text.replace(", ", ",\n"), fontsize=9, fontweight="normal")
                 if j == 0:
@@ -150,10 +159,10 @@ def distances(found: Mapping[str, Sequence[Explanation]]) -> Figure:
             ax.set_ylim(-0.7, len(listed) - 0.3)
             ax.set_title(f"Distance to {replication.TABLE_NAMES[table]}")
             ax.set_xlim(left=0)
-        axes[-1, 0].set_xlabel("Mean distance over the simulated searches (1: a standard deviation a statistic)")
+        axes[-1, 0].set_xlabel("Mean distance, in standard deviations a statistic")
         handles = [
             Line2D([], [], color="#444444", marker="o", label="could have made it"),
-            Line2D([], [], color="#444444", marker="o", mfc="white", label="ruled out (5 %, Holm)"),
+            Line2D([], [], color="#444444", marker="o", mfc="white", label="ruled out at 5 %"),
         ]
         fig.legend(handles=handles, loc="outside upper right", ncols=2)
         return fig
@@ -217,9 +226,3 @@ def lags(correlations: Mapping[str, Sequence[float]], *, colours: Mapping[str, s
         ax.set_ylim(top=max(1.05, ax.get_ylim()[1]))
         fig.legend(loc="outside upper left", ncols=2)
         return fig
-
-
-def ratio_text(log10_ratio: float) -> str:
-    """A logarithmic ratio in words: "2.1 times" or "a 3.4th of"."""
-    ratio = 10**log10_ratio
-    return f"{number(ratio, 2)} times" if ratio >= 1 else f"1/{number(1 / ratio, 2)} of"

@@ -162,17 +162,23 @@ def autocorrelation(series: np.ndarray, lag: int = 1) -> np.ndarray:
 
 
 def periodicity(series: np.ndarray) -> np.ndarray:
-    """Fisher's g of series (..., n): the largest share of the variance that one frequency holds. 1 is a pure wave."""
-    x = np.asarray(series, dtype=float)
-    power = np.abs(np.fft.rfft(x - x.mean(axis=-1, keepdims=True), axis=-1)[..., 1:]) ** 2
+    """Fisher's g of series (..., n): the largest share of the variance that one frequency holds.
+
+    1 is a pure wave. A wave that does not fit twice into the series is a trend, not a cycle: it does not count.
+    """
+    power = _power(series)
     total = power.sum(axis=-1)
-    return np.divide(power.max(axis=-1), total, out=np.zeros(np.shape(total)), where=total > 1e-20)
+    return np.divide(power[..., 1:].max(axis=-1), total, out=np.zeros(np.shape(total)), where=total > 1e-20)
 
 
 def cycle_length(series: np.ndarray) -> float:
-    """Iterations of the period that holds most variance."""
-    power = np.abs(np.fft.rfft(series - np.mean(series))[1:]) ** 2
-    return len(series) / (1 + int(np.argmax(power)))
+    """Iterations of the period that holds most variance, at most half the length of the series."""
+    return np.shape(series)[-1] / (2 + int(np.argmax(_power(series)[..., 1:])))
+
+
+def _power(series: np.ndarray) -> np.ndarray:
+    x = np.asarray(series, dtype=float)
+    return np.abs(np.fft.rfft(x - x.mean(axis=-1, keepdims=True), axis=-1)[..., 1:]) ** 2
 
 
 @dataclass(frozen=True)
@@ -477,9 +483,10 @@ class Explanation:
     distance : Estimate
         Mean over the runs of the distance between a run's statistics and the path's.
     p : float
-        Share of the mechanism's runs that lie at least as far from the others as the published path does.
+        Share of the mechanism's runs that lie at least as far from the others as the published path does; NaN with
+        fewer than three runs.
     ruled_out : bool
-        Whether p, by Holm's method over all mechanisms, is below 5 %.
+        Whether p is small, at a false discovery rate of 5 % over all mechanisms (Benjamini and Hochberg).
     typical : int
         Which run lies at the median distance from the path.
     """
@@ -516,12 +523,9 @@ def explanations(path: np.ndarray, simulated: Mapping[str, np.ndarray], *, seed:
         estimate = intervals.bootstrap(np.mean, distances, seed=seed)
         typical = int(np.argsort(distances)[len(distances) // 2])
         found.append((name, estimate, _outlying(target / scale, cloud / scale), typical))
-    ordered = sorted(found, key=lambda item: item[2])
-    out, still = set(), True
-    for i, (name, _, p, _) in enumerate(ordered):
-        still = still and p < 0.05 / (len(ordered) - i)
-        if still:
-            out.add(name)
+    ordered = sorted(found, key=lambda item: math.inf if math.isnan(item[2]) else item[2])
+    passed = [i for i, (_, _, p, _) in enumerate(ordered, start=1) if p <= 0.05 * i / len(ordered)]
+    out = {name for name, *_ in ordered[: max(passed, default=0)]}
     listed = [Explanation(name, estimate, p, name in out, typical) for name, estimate, p, typical in found]
     return sorted(listed, key=lambda e: e.distance.value)
 
