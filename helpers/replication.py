@@ -689,7 +689,7 @@ def forecast_statistics(dataset: Dataset, predicted: np.ndarray, *, stage: str =
         `within_50_last_year`, the shares of |r| <= 50 over all test days and over those of the last 365 days.
 
         `lag_correlations`: the correlation of the forecast's change from one day to the next with the close's change
-        k days before, for k in `LAGS`, over the test days whose day before is a test day too. The forecast follows
+        k days before, both over the close of the day before, for k in `LAGS`, over the test days whose day before is a test day too. The forecast follows
         the close late where it peaks at k = 1 (`lag_peak`; `lag_0` and `lag_1` are the values there), and it
         anticipates where it peaks at 0 or below. Levels would not do: they correlate at every lag.
         `roughness`: standard deviation of the forecast's daily changes over that of the closes' on the same days,
@@ -721,10 +721,11 @@ def statistics_at(
     # Pairs of consecutive test days whose neighbours up to the longest lag exist.
     first = np.flatnonzero(np.diff(positions) == 1)
     first = first[(positions[first] >= max(LAGS)) & (positions[first] + 1 - min(LAGS) < len(close))]
-    change = forecast[first + 1] - forecast[first]
     at = positions[first + 1]
-    correlations = [_correlation(change, close[at - k] - close[at - k - 1]) for k in LAGS]
-    own = close[at] - close[at - 1]
+    level = close[at - 1]  # relative changes: a point meant more in 1930 than it does now
+    change = (forecast[first + 1] - forecast[first]) / level
+    correlations = [_correlation(change, (close[at - k] - close[at - k - 1]) / level) for k in LAGS]
+    own = (close[at] - close[at - 1]) / level
     finite = np.isfinite(correlations)
     return {
         "residual_mean": residual.mean(),

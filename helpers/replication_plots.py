@@ -43,12 +43,14 @@ def replayed(
     readings = [r for r in readings if (frame["reading"] == r).any()]
     good = frame[(frame["status"] == "ok") & (frame[quantity] > 0)]
     both = np.concatenate([good[quantity], good[f"published_{quantity}"]])
-    low, high = both.min() / 2, both.max() * 2
+    low, high = min([both.min(), *(naive or {}).values()]) / 2, both.max() * 30  # room for the numbers above the points
     theirs_low, theirs_high = good[f"published_{quantity}"].min() / 2, good[f"published_{quantity}"].max() * 2
     unit = "MSE, scaled units" if quantity == "mse" else "Time, s"
     with style():
-        size = (1.1 + 1.85 * len(readings), 1.2 + 1.75 * len(tables))
-        fig, axes = new(*size, len(tables), len(readings), sharex=True, sharey=True, squeeze=False)
+        row = len(readings) == 1  # the tables side by side
+        shape = (1, len(tables)) if row else (len(tables), len(readings))
+        fig, axes = new(1.1 + 1.85 * shape[1], 1.2 + 1.75 * shape[0], *shape, sharex=True, sharey=True, squeeze=False)
+        axes = axes.T if row else axes
         line = np.array([theirs_low, theirs_high])
         for i, table in enumerate(tables):
             for j, name in enumerate(readings):
@@ -85,9 +87,11 @@ def replayed(
                     linespacing=1.25,
                     bbox={"fc": "white", "ec": "none", "alpha": 0.75, "pad": 0.6},
                 )
-                if i == 0:
+                if row:
+                    ax.set_title(replication.TABLE_NAMES[table], fontsize=9, fontweight="normal")
+                elif i == 0:
                     ax.set_title(r.text.replace(", ", ",\n"), fontsize=9, fontweight="normal")
-                if j == 0:
+                if j == 0 and not row:
                     ax.set_ylabel(replication.TABLE_NAMES[table], fontsize=9)
         fig.supxlabel(f"{unit}: the paper's", fontsize=10)
         fig.supylabel(f"{unit}: ours", fontsize=10)
@@ -224,5 +228,5 @@ def lags(correlations: Mapping[str, Sequence[float]], *, colours: Mapping[str, s
         ax.set_ylabel("Correlation of daily changes")
         ax.xaxis.set_major_locator(ticker.MultipleLocator(1))
         ax.set_ylim(top=max(1.05, ax.get_ylim()[1]))
-        fig.legend(loc="outside upper left", ncols=2)
+        fig.legend(loc="outside upper left", ncols=1)
         return fig
