@@ -689,9 +689,10 @@ def forecast_statistics(dataset: Dataset, predicted: np.ndarray, *, stage: str =
         `within_50_last_year`, the shares of |r| <= 50 over all test days and over those of the last 365 days.
 
         `lag_correlations`: the correlation of the forecast's change from one day to the next with the close's change
-        k days before, both over the close of the day before, for k in `LAGS`, over the test days whose day before is a test day too. The forecast follows
-        the close late where it peaks at k = 1 (`lag_peak`; `lag_0` and `lag_1` are the values there), and it
-        anticipates where it peaks at 0 or below. Levels would not do: they correlate at every lag.
+        k days before, both over the close of the day before, for k in `LAGS`, over the test days whose day before is
+        a test day too. The forecast follows the close late where it peaks at k = 1 (`lag_peak`; `lag_0` and `lag_1`
+        are the values there), and it anticipates where it peaks at 0 or below. Levels would not do: they correlate at
+        every lag.
         `roughness`: standard deviation of the forecast's daily changes over that of the closes' on the same days,
         below 1 for a smoothed forecast. `slope`: of the forecast regressed on the close, below 1 for one that is drawn
         towards the mean. `direction`: share of days on which forecast and close lie on the same side of the close of
