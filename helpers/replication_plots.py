@@ -194,7 +194,7 @@ def low_shares(published: np.ndarray, simulated: Mapping[str, np.ndarray]) -> Fi
                 iterations[: len(shares)], shares, color=colour, ls=ls, label=f"{name}, mean of {len(paths)} searches"
             )
         ax.set_xlabel("Iteration")
-        ax.set_ylabel("Share of values at the lower end")
+        ax.set_ylabel("Values at the lower end")
         ax.set_ylim(-0.03, 1.03)
         ax.yaxis.set_major_formatter(ticker.PercentFormatter(1.0, decimals=0))
         ax.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
