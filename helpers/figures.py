@@ -192,14 +192,16 @@ PAPERS: Mapping[str, str] = {
     "G": "LSTM adaptive hyperparameter tuning for financial time series forecasting using custom gradient-based "
     "methods: a comparative study with Bayesian optimization",
     "A": "A GAN-based method to tune LSTM hyperparameters for financial forecasting",
+    "R": "Beyond the papers' own items: are the published numbers reproducible, and do the claims hold?",
 }
-PAPER_NAMES: Mapping[str, str] = {"G": "Generator paper", "A": "GAN paper"}
+PAPER_NAMES: Mapping[str, str] = {"G": "Generator paper", "A": "GAN paper", "R": "Replication"}
 NOTEBOOKS: Mapping[int, str] = {
     1: "01_data_preparation",
     2: "02_generator_tuner",
     3: "03_gan_tuner",
     4: "04_bayesian_baseline",
     5: "05_comparison",
+    6: "06_replication",
 }
 
 ITEMS: Mapping[str, Item] = {
@@ -253,6 +255,16 @@ ITEMS: Mapping[str, Item] = {
     "A-appA": Item("A", "The GAN's generator: one pathway per hyperparameter", 3),
     "A-appB": Item("A", "Every trial of the GAN tuner", 3),
     "A-appC": Item("A", "Each hyperparameter over iterations", 3),
+    "R-tab01": Item("R", "Constant forecasts against the largest published MSE", 6),
+    "R-fig01": Item("R", "Published configurations trained again: MSE", 6),
+    "R-fig02": Item("R", "Published configurations trained again: time", 6),
+    "R-tab02": Item("R", "Agreement by table and reading", 6),
+    "R-fig03": Item("R", "Searches in the unit cube, feedback on and off", 6),
+    "R-fig04": Item("R", "Distance of each mechanism from the published searches", 6),
+    "R-fig05": Item("R", "Hyperparameters at the lower end, iteration by iteration", 6),
+    "R-tab03": Item("R", "The shape of the searches", 6),
+    "R-fig06": Item("R", "Lag of the forecasts behind the close", 6),
+    "R-tab04": Item("R", "The papers' claims, judged", 6),
 }
 
 

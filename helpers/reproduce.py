@@ -42,6 +42,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "03_gan_tuner": ("01_data_preparation",),
     "04_bayesian_baseline": ("02_generator_tuner",),
     "05_comparison": ("02_generator_tuner", "03_gan_tuner", "04_bayesian_baseline"),
+    "06_replication": ("02_generator_tuner", "03_gan_tuner", "04_bayesian_baseline"),
 }
 # Chosen here for each run, not in a params file.
 CHOSEN = ("profile", "protocol", "symbol", "output", "train")
@@ -77,7 +78,7 @@ class Step:
 
     @property
     def name(self) -> str:
-        return f"{self.notebook}_{self.protocol}" if self.protocol else self.notebook
+        return _name(self.notebook, self.protocol)
 
     @property
     def rendered(self) -> Path:
@@ -85,6 +86,10 @@ class Step:
 
 
 # --- the plan -------------------------------------------------------------------------------------------------------
+
+
+def _name(notebook: str, protocol: str) -> str:
+    return f"{notebook}_{protocol}" if protocol else notebook
 
 
 def notebook_parameters(notebook: str) -> dict[str, Any]:
@@ -189,12 +194,15 @@ def plan(
     outputs = paths.outputs(output or _output(profile, symbol, changes))
     output = "" if outputs.root == paths.ROOT else os.path.relpath(outputs.root, paths.ROOT)  # rendered, so relative
     chosen = {"profile": profile, "symbol": symbol, "output": output, "train": not draw_only}
+    runs = {notebook: chosen_protocols if "protocol" in cells[notebook] else ("",) for notebook in NEEDS}
     steps = []
     for notebook in NEEDS:
-        for protocol in chosen_protocols if "protocol" in cells[notebook] else ("",):
+        for protocol in runs[notebook]:
             given = {**common, **(values.get(notebook) or {}), **changes, **chosen, "protocol": protocol}
             parameters = {name: given.get(name, default) for name, default in cells[notebook].items()}
-            needs = tuple(f"{n}_{protocol}" if "protocol" in cells[n] else n for n in NEEDS[notebook] if n in notebooks)
+            wanted = [n for n in NEEDS[notebook] if n in notebooks]
+            same = {n: (protocol,) if protocol in runs[n] else runs[n] for n in wanted}
+            needs = tuple(_name(n, p) for n in wanted for p in same[n])
             if notebook in notebooks:
                 steps.append(Step(notebook, protocol, parameters, outputs, needs))
     _check_prices(symbol, str(steps[0].parameters.get("source", "auto")))
