@@ -36,7 +36,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import get_lock_file
 from optuna.trial import FrozenTrial, TrialState
 
-from helpers import lines, provenance
+from helpers import lines, paths, provenance
 from helpers.lstm import EPOCHS
 from helpers.metrics import error_metrics
 from helpers.space import HYPERPARAMETERS, LstmConfig, SearchSpace, config_from_params
@@ -63,10 +63,6 @@ COLUMNS = (
 )
 GIVE_UP_AFTER = 5  # failed trials without a good one before
 _FINISHED = (TrialState.COMPLETE, TrialState.FAIL)
-_UNWRITABLE = (
-    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
-    *(errno.ENOTDIR, errno.EEXIST),
-)
 _MEASURED = ("seconds", "cpu_percent", "peak_rss_mb", "memory_used_mb")
 
 Sampler = optuna.samplers.BaseSampler | Callable[[int], optuna.samplers.BaseSampler]
@@ -717,7 +713,7 @@ def _written(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _UNWRITABLE:
+        if error.errno not in paths.UNWRITABLE:
             raise
         raise StudyError(
             f"{path.name} cannot be written: {error.strerror}; the trials that are recorded stay, and the same command "
