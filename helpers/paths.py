@@ -16,8 +16,10 @@ PUBLISHED = DATA / "published"
 
 # Errors of a disk that is full or failing, and of a folder that cannot be written.
 UNWRITABLE = frozenset(
-    (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
-    + (errno.ENOTDIR, errno.EEXIST)
+    {
+        *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
+        *(errno.ENOTDIR, errno.EEXIST),
+    }
 )
 
 
