@@ -11,6 +11,7 @@ functions with small numbers.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import functools
 import logging
@@ -104,14 +105,21 @@ def small_dataset() -> Dataset:
 
 
 def run_study(
-    tuner: str, folder: str | Path, *, trials: int, pause: float = 0.0, every: int = 0, real: bool = False
+    tuner: str,
+    folder: str | Path,
+    *,
+    trials: int,
+    pause: float = 0.0,
+    every: int = 0,
+    real: bool = False,
+    dataset: Dataset | None = None,
 ) -> optuna.Study:
     """The study `s` of one of `TUNERS` in `folder`, begun or gone on with; `real` trains LSTMs for one epoch."""
     make, space = TUNERS[tuner]
     settings = dict(trials=trials, seed=1, folder=folder, progress=False, epochs=1)
     evaluator = None if real else Quick(pause, every)
     sampler = make(seed=1, space=space)
-    return study.run("s", sampler, space, small_dataset(), evaluator=evaluator, **settings)
+    return study.run("s", sampler, space, dataset or small_dataset(), evaluator=evaluator, **settings)
 
 
 def outcome(a_study: optuna.Study) -> list[tuple]:
@@ -130,12 +138,13 @@ def outcome(a_study: optuna.Study) -> list[tuple]:
 def _forks() -> Any:
     """Processes forked from one that has imported everything: they start in milliseconds."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["helpers.endure"])
+    context.set_forkserver_preload(["helpers.endure", "bayes_opt"])
     return context
 
 
 def start_study(tuner: str, folder: str | Path, **settings: Any) -> multiprocessing.Process:
     """`run_study` in a process of its own, begun."""
+    settings["dataset"] = small_dataset()  # made once, sent to each
     process = _forks().Process(target=_quiet_study, args=(tuner, str(folder), settings))
     process.start()
     return process
@@ -175,10 +184,10 @@ def kill_study(
     rng, killed, rounds = random.Random(f"{tuner} {seed}"), 0, 0
     settings = dict(trials=trials, every=every, real=real) | ({} if real else {"pause": pause})
     whole = outcome(run_study(tuner, folder / "whole", trials=trials, every=every, real=real))
-    while killed < kills and time.monotonic() < deadline:
+    while killed < kills and (time.monotonic() < deadline or not killed):
         rounds += 1
         path = study.journal_path("s", folder / f"killed-{rounds}")
-        while killed < kills and time.monotonic() < deadline:
+        while killed < kills and (time.monotonic() < deadline or not killed):
             size = path.stat().st_size if path.exists() else 0
             before = _finished(path)
             process = start_study(tuner, path.parent, **settings)
@@ -268,7 +277,9 @@ def _without_measurements(path: Path) -> list[list[str]]:
     return [[row[i] for i in kept] for row in [head, *rows]]
 
 
-def retrained(a_study: optuna.Study, dataset: Dataset, *, trials: int = 3) -> list[tuple[int, float, float]]:
+def retrained(
+    a_study: optuna.Study, dataset: Dataset, *, trials: int = 3, evaluator: Evaluator | None = None
+) -> list[tuple[int, float, float]]:
     """Train the cheapest recorded trials of a study again.
 
     Returns
@@ -279,7 +290,8 @@ def retrained(a_study: optuna.Study, dataset: Dataset, *, trials: int = 3) -> li
     identity, rows = a_study.user_attrs["identity"], study.records(a_study)
     rows = rows[rows["status"] == "ok"].nsmallest(trials, "seconds")
     found = []
-    with Evaluator() as evaluator:
+    with contextlib.ExitStack() as stack:
+        evaluator = evaluator or stack.enter_context(Evaluator())
         for row in rows.to_dict("records"):
             config = LstmConfig(**{key: row[key] for key in HYPERPARAMETERS})
             settings = {"epochs": identity["epochs"], "engine": identity["engine"], "seed": int(row["seed"])}
@@ -532,22 +544,47 @@ def grow(folder: Path, *, trials: int, tuner: str = "generator") -> dict[str, fl
 
 
 def rows(folder: Path, *, kills: int, fuzz: int, trials: int, minutes: float) -> Iterator[tuple[str, float, str]]:
-    """Cause every fault; (what, number, unit) as they come. Kills share the time that the rest leaves."""
+    """Cause every fault; (what, number, unit) as they come.
+
+    Where the time is short, each part ends early with what it has done, at least once: the numbers say how often.
+    """
     started = time.monotonic()
-    end = started + 60 * minutes
-    quiet = {"trials": 40, "every": 7}
-    whole = run_study("generator", folder / "sample", **quiet)
-    require(len(outcome(whole)) == 40, "the sample study is not whole")
+
+    def until(share: float) -> float:
+        """When a part ends: `share` of the whole time counted from the start."""
+        return started + 60 * minutes * share
+
+    quick = {"trials": 40, "every": 7}
+    require(len(outcome(run_study("generator", folder / "sample", **quick))) == 40, "the sample study is not whole")
+    survived = 0
+    for number, tuner in enumerate(TUNERS, start=1):
+        wanted = -(-kills * 8 // 10 // len(TUNERS))
+        done = kill_study(tuner, folder / tuner, kills=wanted, seed=0, deadline=until(0.25 * number / len(TUNERS)))
+        survived += done
+        yield f"kills survived, {tuner.replace('_', ', ')}", done, "kills"
+    for number, tuner in enumerate(("generator", "gan", "bayesian"), start=1):
+        done = kill_study(
+            tuner,
+            folder / f"{tuner}-trained",
+            kills=max(1, kills // 20),
+            seed=0,
+            trials=8,
+            every=0,
+            real=True,
+            deadline=until(0.25 + 0.15 * number / 3),
+        )
+        survived += done
+        yield f"kills survived while LSTMs were trained, {tuner}", done, "kills"
+
     journal = study.journal_path("s", folder / "sample")
-    yield (
-        "damaged journals, each found and named",
-        check_damage(journal, folder / "damage", cases=1000, seed=0),
-        "files",
-    )
+    damaged = 0
+    while damaged < 1000 and (time.monotonic() < until(0.45) or not damaged):
+        damaged += check_damage(journal, folder / "damage", cases=50, seed=damaged)
+    yield "damaged journals, each found and named", damaged, "files"
 
     rng, path = random.Random(0), folder / "fuzz.csv"
-    deadline, tried, accepted = min(end, time.monotonic() + 60 * max(minutes, 1) * 0.25), 0, 0
-    while tried < fuzz and time.monotonic() < deadline:
+    tried, accepted = 0, 0
+    while tried < fuzz and (time.monotonic() < until(0.6) or tried < 100):
         accepted += check_malformed(*malformed(rng), path) if tried % 2 else check_scrambled(scrambled(rng), path)
         tried += 1
     yield "files of closes, malformed or in unusual dress", tried, "files"
@@ -558,31 +595,16 @@ def rows(folder: Path, *, kills: int, fuzz: int, trials: int, minutes: float) ->
     yield "journal", grown["bytes_per_trial"], "bytes a trial"
     yield "memory growth", grown["mb_per_trial"], "MB a trial"
 
-    survived = 0
-    for number, tuner in enumerate(TUNERS):
-        left = (end - time.monotonic()) * 0.5 / (len(TUNERS) - number)
-        wanted = (kills * 8 // 10) // len(TUNERS)
-        done = kill_study(tuner, folder / tuner, kills=wanted, seed=0, deadline=time.monotonic() + left)
-        survived += done
-        yield f"kills survived, {tuner.replace('_', ', ')}", done, "kills"
-    for tuner in ("generator", "gan", "bayesian"):
-        left = min((end - time.monotonic()) * 0.2, 240.0)
-        done = kill_study(
-            tuner, folder / f"{tuner}-trained", kills=max(1, kills // 20), seed=0, trials=8, every=0, real=True,
-            deadline=time.monotonic() + left,
-        )  # fmt: skip
-        survived += done
-        yield f"kills survived while LSTMs were trained, {tuner}", done, "kills"
-
     first, second = folder / "smoke", folder / "smoke-killed"
     begun = time.monotonic()
     require(reproduction(str(first)) == 0, "the profile smoke fails")
     took = time.monotonic() - begun
     rng, done = random.Random(1), 0
     for _ in range(max(2, kills // 10)):
-        if time.monotonic() + 2 * took > end:
+        if done and time.monotonic() + took > until(1.0):
             break
         done += reproduction(str(second), kill_after=rng.uniform(5.0, max(6.0, took * 0.6))) is None
+    require(done > 0, "no reproduction was killed: each was faster")
     require(reproduction(str(second)) == 0, "a killed reproduction cannot be finished")
     require(records_of(first) == records_of(second) != {}, "a killed reproduction has other records")
     different = table_differences(first / "figures" / "tables", second / "figures" / "tables")
