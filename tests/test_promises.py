@@ -495,6 +495,8 @@ def unsafe(tree):
             names = {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             names = {(node.module or "").split(".")[0]}
+            if {alias.name for alias in node.names} <= {"Parallel", "delayed"}:  # processes of one run, no files
+                names -= {"joblib"}
         else:
             names = set()
         if names & FORBIDDEN_MODULES:
