@@ -659,4 +659,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from helpers import endure  # under this name the processes that it starts know it
+
+    __spec__ = None  # else each of them would run this module again under its name, with a warning
+    sys.exit(endure.main())

@@ -81,7 +81,7 @@ def bad_close(content):
 @pytest.mark.parametrize(
     ("name", "damage", "line", "said"),
     [
-        (JOURNAL, swap(b'"units"', b'"unitz"'), 5, "its checksum does not fit"),
+        (JOURNAL, swap(b'"units"', b'"unitz"'), 4, "its checksum does not fit"),
         (JOURNAL, swap(b"\n", b"\nforeign text\n"), 2, "it is no record"),
         (JOURNAL, lambda c: c[:-30], 0, "it is incomplete; nothing: the next run cuts it off"),
         (JOURNAL, lambda c: b"", 0, "it is empty"),
