@@ -520,7 +520,7 @@ def grow(folder: Path, *, trials: int, tuner: str = "generator") -> dict[str, fl
     Returns
     -------
     dict
-        `bytes_per_trial`: of the journal. `mb_per_trial`: growth of resident memory, MiB, over the second half.
+        `bytes_per_trial`: of the journal. `mb_per_trial`: growth of resident memory, MiB, from the tenth trial on.
     """
     process, seen = psutil.Process(), []
 
@@ -535,9 +535,9 @@ def grow(folder: Path, *, trials: int, tuner: str = "generator") -> dict[str, fl
         evaluator=Watching(), progress=False, keep_predictions=False,
     )  # fmt: skip
     require(len(seen) == trials, "not every trial was run")
-    half = seen[trials // 2 :]
+    later = seen[9:]  # the first trials import what they need
     size = study.journal_path("s", folder).stat().st_size
-    return {"bytes_per_trial": size / trials, "mb_per_trial": (half[-1] - half[0]) / len(half)}
+    return {"bytes_per_trial": size / trials, "mb_per_trial": (later[-1] - later[0]) / len(later)}
 
 
 # --- the whole --------------------------------------------------------------------------------------------------------
@@ -623,6 +623,50 @@ def write(found: Sequence[tuple[str, float, str]], path: Path) -> None:
     frame = pd.DataFrame(found, columns=["what", "number", "unit"])
     frame["number"] = [f"{n:.0f}" if float(n).is_integer() else f"{n:.3g}" for n in frame["number"]]
     figures.write_aside(path, frame.to_csv(index=False, lineterminator="\n").encode())
+
+
+def promises(path: str | Path = paths.ROOT / "figures" / "tables" / "endure.csv") -> str:
+    """The README's section "What it promises", with the counts of the last endurance run.
+
+    Raises
+    ------
+    KeyError, OSError
+        If the table is missing or lacks a count.
+    """
+    with open(path, newline="", encoding="utf-8") as file:
+        n = {row["what"]: row["number"] for row in csv.DictReader(file)}
+    tried, read = "files of closes, malformed or in unusual dress", "of these read, with the right closes"
+    equal = "tables equal in two runs of the profile smoke, byte for byte"
+    return "\n".join(
+        [
+            f"- **Kill it at any moment and start it again.** The record is that of an undisturbed run; at most the "
+            f"trial in flight is trained again ({n['kills survived in all']} random kills survived, "
+            f"{n['kills survived, whole reproductions']} of them of whole reproductions).",
+            "- **A bad trial is one failed record.** An exception, a NaN, a kill by the system, too much memory or "
+            "time fail that trial with the reason; the study goes on and counts its failures at the end. If the first five "
+            "all fail, it stops and says why.",
+            f"- **Damage is found, named and contained.** Every line of a journal has a checksum "
+            f"({n['damaged journals, each found and named']} randomly damaged journals, each found). `make doctor` "
+            "checks closes, journals, forecasts, figures, tables and notebooks, and says what to do; "
+            "`make doctor REPAIR=journal` keeps all that was recorded before the damage.",
+            "- **Two at once.** Two processes on one study take turns, without lost or doubled trials; a second "
+            "`make reproduce` in the same folder is told which process is at work.",
+            f"- **Bad closes are refused in one sentence that names the line**, or read right ({n[tried]} malformed "
+            f"or unusual files, {n[read]} of them to be read).",
+            "- **The frozen closes stay.** A failing, limited or changed Yahoo Finance never replaces them; the "
+            "difference is shown, and `FORCE=1` accepts it.",
+            "- **A full disk or a read-only folder** is said in a sentence; what was there before stays.",
+            f"- **Same seed, same machine, same tables**, byte for byte but for times and memory ({n[equal]} tables "
+            f"in two runs). On another processor, trained again, an MSE may differ by up to {OTHER_MACHINE:.0%}.",
+            "- **Safe to open.** Records and parameters are JSON, YAML data, CSV and arrays without objects; nothing "
+            "that travels can run code. Packages are pinned by hash; "
+            "`pipx run pip-audit --require-hashes --disable-pip -r requirements.lock` lists their known vulnerabilities.",
+            f"- **Long studies stay small:** {n['trials in one study']} trials write {float(n['journal']):,.0f} bytes "
+            f"a trial, and memory grows by {n['memory growth']} MB a trial.",
+            "",
+            "`make test` causes each fault a few times; `make endure` (an hour at most) as often as said here.",
+        ]
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -570,6 +570,17 @@ def test_a_long_study_keeps_memory_flat_and_writes_little(tmp_path):
     assert grown["mb_per_trial"] < 0.2
 
 
+def test_memory_that_grows_is_seen(tmp_path, monkeypatch):
+    kept, evaluate = [], endure.Quick.evaluate
+
+    def leaking(*arguments, **named):
+        kept.append(b"x" * 2**20)
+        return evaluate(*arguments, **named)
+
+    monkeypatch.setattr(endure.Quick, "evaluate", leaking)
+    assert endure.grow(tmp_path, trials=30)["mb_per_trial"] > 0.5
+
+
 def test_the_endurance_run_refuses_a_folder_with_other_things(tmp_path):
     (tmp_path / "mine").write_text("")
     command = [sys.executable, "-m", "helpers.endure", "--output", str(tmp_path), "--minutes", "0"]
@@ -581,3 +592,13 @@ def test_the_counts_are_a_table(tmp_path):
     endure.write([("kills survived in all", 100, "kills"), ("journal", 5360.52, "bytes a trial")], tmp_path / "e.csv")
     frame = pd.read_csv(tmp_path / "e.csv")
     assert list(frame["number"]) == [100, 5360] and list(frame.columns) == ["what", "number", "unit"]
+
+
+def test_the_promises_are_told_with_their_counts(tmp_path):
+    source = ast.parse((paths.HELPERS / "endure.py").read_text(encoding="utf-8"))
+    rows = next(f for f in source.body if isinstance(f, ast.FunctionDef) and f.name == "rows")
+    yielded = [node.value.elts[0] for node in ast.walk(rows) if isinstance(node, ast.Yield)]
+    names = [name.value for name in yielded if isinstance(name, ast.Constant)]
+    endure.write([(name, 1000 + i, "") for i, name in enumerate(names)], tmp_path / "e.csv")
+    text = endure.promises(tmp_path / "e.csv")
+    assert text.count("- **") == 10 and str(1000 + names.index("kills survived in all")) in text
