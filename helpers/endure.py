@@ -223,15 +223,19 @@ def reproduction(output: str, *, only: str = "", kill_after: float | None = None
     try:
         return process.wait(kill_after)
     except subprocess.TimeoutExpired:
+        return None
+    finally:  # also when this run is ended
         _kill_tree(process.pid)
         process.wait()
-        return None
 
 
 def _kill_tree(pid: int) -> None:
     """As when a machine loses power: a process and all that it started, at once."""
-    with_children = [psutil.Process(pid)]
-    with_children += with_children[0].children(recursive=True)
+    try:
+        with_children = [psutil.Process(pid)]
+        with_children += with_children[0].children(recursive=True)
+    except psutil.NoSuchProcess:
+        return
     for process in with_children:
         try:
             process.kill()
@@ -643,8 +647,8 @@ def promises(path: str | Path = paths.ROOT / "figures" / "tables" / "endure.csv"
             f"trial in flight is trained again ({n['kills survived in all']} random kills survived, "
             f"{n['kills survived, whole reproductions']} of them of whole reproductions).",
             "- **A bad trial is one failed record.** An exception, a NaN, a kill by the system, too much memory or "
-            "time fail that trial with the reason; the study goes on and counts its failures at the end. If the first five "
-            "all fail, it stops and says why.",
+            "time fail that trial with the reason; the study goes on and counts its failures at the end. If the first "
+            "five all fail, it stops and says why.",
             f"- **Damage is found, named and contained.** Every line of a journal has a checksum "
             f"({n['damaged journals, each found and named']} randomly damaged journals, each found). `make doctor` "
             "checks closes, journals, forecasts, figures, tables and notebooks, and says what to do; "
@@ -660,7 +664,8 @@ def promises(path: str | Path = paths.ROOT / "figures" / "tables" / "endure.csv"
             f"in two runs). On another processor, trained again, an MSE may differ by up to {OTHER_MACHINE:.0%}.",
             "- **Safe to open.** Records and parameters are JSON, YAML data, CSV and arrays without objects; nothing "
             "that travels can run code. Packages are pinned by hash; "
-            "`pipx run pip-audit --require-hashes --disable-pip -r requirements.lock` lists their known vulnerabilities.",
+            "`pipx run pip-audit --require-hashes --disable-pip -r requirements.lock` lists their known "
+            "vulnerabilities.",
             f"- **Long studies stay small:** {n['trials in one study']} trials write {float(n['journal']):,.0f} bytes "
             f"a trial, and memory grows by {n['memory growth']} MB a trial.",
             "",
@@ -680,6 +685,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--table", default="figures/tables/endure.csv", help="where the counts go")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     for name in ("helpers.study", "optuna"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
