@@ -162,7 +162,8 @@ def distances(found: Mapping[str, Sequence[Explanation]]) -> Figure:
             ax.set_yticks(range(len(listed)), labels)
             ax.set_ylim(-0.7, len(listed) - 0.3)
             ax.set_title(f"Distance to {replication.TABLE_NAMES[table]}")
-            ax.set_xlim(left=0)
+        furthest = max(np.nanmax([e.distance.value, e.distance.high]) for listed in found.values() for e in listed)
+        axes[-1, 0].set_xlim(0, 1.04 * furthest)  # once, for the shared axis
         axes[-1, 0].set_xlabel("Mean distance, in standard deviations a statistic")
         handles = [
             Line2D([], [], color="#444444", marker="o", label="could have made it"),
