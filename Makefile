@@ -6,6 +6,8 @@ CSV ?=
 FORCE ?=
 JOBS ?= 2
 PYTHON ?=
+REPAIR ?=
+MINUTES ?= 60
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -19,7 +21,7 @@ $(error Unknown PROFILE '$(PROFILE)'; valid profiles are $(PROFILES))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help env data prices reproduce smoke figures test lint bench lab clean lock
+.PHONY: help env data prices reproduce smoke figures test lint doctor endure bench lab clean lock
 
 help:  ## this list
 	@echo "make TARGET [PROFILE=smoke|default|full] [SYMBOL=^GSPC] [CSV=path] [FORCE=1] [JOBS=2]"; echo
@@ -66,6 +68,12 @@ lint: $(STAMP)  ## ruff: lint and format
 
 test: lint  ## lint, unit and property tests, the samplers' contract suite, the notebooks in profile smoke
 	@$(PY) -m pytest
+
+doctor: $(STAMP)  ## look for damage in records, closes, figures, tables and notebooks; REPAIR=journal keeps what is whole
+	@$(PY) -m helpers.doctor $(if $(REPAIR),--repair '$(REPAIR)')
+
+endure: $(STAMP)  ## kills, damage, malformed files and long studies, for MINUTES=60; writes figures/tables/endure.csv
+	@$(PY) -m helpers.endure --minutes $(MINUTES)
 
 bench: $(STAMP)  ## the fast trainer beside plain Keras fit
 	@$(PY) -m helpers.bench

@@ -387,21 +387,41 @@ def index_entry(
 
 
 def write_entry(outputs: Outputs, name: str, entry: Mapping[str, Any]) -> None:
-    """Store what the index knows of one result, aside first, then in its place."""
+    """Store what the index knows of one result, with its files' checksums, aside first, then in its place."""
+    entry = {**entry, "sha256": {file: provenance.file_sha256(outputs.figures / file) for file in entry["files"]}}
     suffix = "" if entry["kind"] == "figure" else f".{entry['kind']}"  # G-tab04 may be a table and a diagram
     text = json.dumps(entry, indent=2, ensure_ascii=False) + "\n"
     write_aside(outputs.figures / "index" / f"{name}{suffix}.json", text.encode())
 
 
+class WriteError(OSError):
+    """A result that cannot be written; the message is one sentence for the reader."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 def write_aside(path: Path, data: bytes) -> None:
-    """Write `data` beside `path`, then move it there: an interrupted run leaves the old file whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write `data` beside `path`, then move it there: an interrupted run leaves the old file whole.
+
+    Raises
+    ------
+    WriteError
+        If the disk is full or the folder cannot be written; the old file stays.
+    """
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        aside.write_bytes(data)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with aside.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(aside, path)
+        finally:
+            aside.unlink(missing_ok=True)
+    except OSError as error:
+        raise WriteError(f"{path.name} cannot be written: {error.strerror}; what was there stays as it was.") from error
 
 
 _PROTOCOL_ORDER = ("", "described", "published", "clean")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,14 @@ HELPERS = ROOT / "helpers"
 DATA = ROOT / "data"
 RAW = DATA / "raw"
 PUBLISHED = DATA / "published"
+
+# Errors of a disk that is full or failing, and of a folder that cannot be written.
+UNWRITABLE = frozenset(
+    {
+        *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
+        *(errno.ENOTDIR, errno.EEXIST),
+    }
+)
 
 
 @dataclass(frozen=True)

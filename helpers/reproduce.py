@@ -116,13 +116,16 @@ def profile_values(profile: str) -> dict[str, Any]:
     Raises
     ------
     ReproduceError
-        Unknown profile, or a file that is not a mapping.
+        Unknown profile, or a file that is not a mapping of plain data: tags that make objects or run code are refused.
     """
     import yaml
 
     if profile not in PROFILES:
         raise ReproduceError(f"Unknown profile {profile!r}; valid profiles are {', '.join(PROFILES)}.")
-    values = yaml.safe_load((paths.PARAMS / f"{profile}.yml").read_text(encoding="utf-8"))
+    try:
+        values = yaml.safe_load((paths.PARAMS / f"{profile}.yml").read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ReproduceError(f"params/{profile}.yml{_where(error)}: {_problem(error)}.") from None
     if not isinstance(values, dict):
         raise ReproduceError(f"params/{profile}.yml is no mapping of names to values.")
     return values
@@ -280,10 +283,7 @@ def tidy(source: Path, target: Path) -> None:
             cell.metadata.pop(key, None)
         if cell.cell_type == "code":
             cell.outputs = _tidy_streams(cell.outputs)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    aside = target.with_name(f".{target.name}.{os.getpid()}")
-    nbformat.write(content, aside)
-    os.replace(aside, target)
+    figures.write_aside(target, (nbformat.writes(content).rstrip("\n") + "\n").encode())
 
 
 _TENSORFLOW_SAYS = re.compile(
@@ -484,7 +484,23 @@ def _changes(pairs: Sequence[str]) -> dict[str, Any]:
     for pair in pairs:
         if "=" not in pair:
             raise ReproduceError(f"--set takes name=value, not {pair!r}.")
-    return {name: yaml.safe_load(value) for name, value in (pair.split("=", 1) for pair in pairs)}
+    changes = {}
+    for name, value in (pair.split("=", 1) for pair in pairs):
+        try:
+            changes[name] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise ReproduceError(f"--set {name}: {_problem(error)}.") from None
+    return changes
+
+
+def _where(error: Any) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return f", line {mark.line + 1}" if mark else ""
+
+
+def _problem(error: Any) -> str:
+    """What is wrong with a YAML text, in one line."""
+    return " ".join(str(getattr(error, "problem", None) or error).split())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -520,6 +536,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ReproduceError as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    except figures.WriteError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except OSError as error:
+        if error.errno not in paths.UNWRITABLE:
+            raise
+        name = Path(os.fsdecode(error.filename)).name if error.filename else "A file under build/"
+        sys.stderr.write(f"{name} cannot be written: {error.strerror}; what was made before stays as it was.\n")
+        return 1
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted; the same command continues where it was.\n")
         return 130

@@ -3,12 +3,14 @@
 The journal is Optuna's: one append-only file of JSON lines, `<name>.journal`. It is written in three steps a trial (the
 trial begins, its parameters, its result), each in a single write, so that a study killed at any moment goes on from
 there: a trial in flight keeps its number and its parameters and is trained again. With a sampler whose state is a
-function of its seed and the finished trials, the finished record is that of an undisturbed run.
+function of its seed and the finished trials, the finished record is that of an undisturbed run. Every line has a
+checksum (`helpers.lines`), so that damage is found and named. Processes that run one study at once take turns.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import inspect
 import json
@@ -20,7 +22,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,9 +33,10 @@ import pandas as pd
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution, distribution_to_json
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal._file import get_lock_file
 from optuna.trial import FrozenTrial, TrialState
 
-from helpers import provenance
+from helpers import lines, paths, provenance
 from helpers.lstm import EPOCHS
 from helpers.metrics import error_metrics
 from helpers.space import HYPERPARAMETERS, LstmConfig, SearchSpace, config_from_params
@@ -58,6 +61,7 @@ COLUMNS = (
     "reason",
     "seed",
 )
+GIVE_UP_AFTER = 5  # failed trials without a good one before
 _FINISHED = (TrialState.COMPLETE, TrialState.FAIL)
 _MEASURED = ("seconds", "cpu_percent", "peak_rss_mb", "memory_used_mb")
 
@@ -136,8 +140,12 @@ def run(
     progress: bool = True,
     train: bool = True,
     keep_predictions: bool = True,
+    give_up_after: int = GIVE_UP_AFTER,
 ) -> optuna.Study:
     """Run the study `name` until it has `trials` finished trials, or go on with it; it minimises the MSE.
+
+    Several processes may run one study: they take turns trial by trial, and the record is that of one process. How many
+    trials failed is logged at the end.
 
     Parameters
     ----------
@@ -170,6 +178,8 @@ def run(
     keep_predictions : bool
         Whether to store the forecasts of each new best trial (`<name>.best-0018.npz`), for `winner`. Not done where
         trials are judged by a validation part.
+    give_up_after : int
+        Stop when the first so many trials have all failed: what fails every time is not the configuration.
 
     Returns
     -------
@@ -181,12 +191,12 @@ def run(
     Raises
     ------
     StudyError
-        Bad arguments; a journal made with other settings, damaged or held by another process; missing trials.
+        Bad arguments; a journal made with other settings, or damaged; missing trials; a folder that cannot be written.
     StudyFailed
-        If every trial failed.
+        If every trial failed, or the first `give_up_after`.
     """
     path = journal_path(name, folder)
-    for what, value, least in (("trials", trials, 1), ("seed", seed, 0)):
+    for what, value, least in (("trials", trials, 1), ("seed", seed, 0), ("give_up_after", give_up_after, 1)):
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
             raise StudyError(f"{what} must be a whole number of at least {least}, not {value!r}.")
     if stop_at is not None and not (isinstance(stop_at, Real) and math.isfinite(stop_at)):
@@ -204,69 +214,78 @@ def run(
     if not train:
         study = load(name, folder, sampler=first)
         _check_identity(study, identity)
-        _check_complete(study, trials, stop_at)
+        _check_complete(study, trials, stop_at, give_up_after)
         return study
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _held(path), contextlib.ExitStack() as stack:
-        repair(path)
-        journal = _Journal(path)
-        study = _open(name, journal, first)
-        if "identity" not in study.user_attrs and not study.trials:
-            stamp = provenance.stamp(
-                data_sha256=dataset.data_sha256,
-                seeds=[seed],
-                entries=[Path(__file__)],
-                protocol=dataset.protocol.name,
-            )
-            with journal.one_write():
-                study.set_user_attr("stamp", stamp)
-                study.set_user_attr("naive_mse", dataset.naive_metrics()["mse"])
-                study.set_user_attr("identity", identity)
-        else:
-            _tell_changed_code(study)
-        _check_identity(study, identity)
-        _give_back_unfinished(study)
-        if evaluator is None and not _done(study, trials, stop_at):
+    with _written(path), contextlib.ExitStack() as stack:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _held(path):
+            repair(path)
+            journal = _Journal(path)
+            study = _open(name, journal, first)
+            if "identity" not in study.user_attrs and not study.trials:
+                stamp = provenance.stamp(
+                    data_sha256=dataset.data_sha256,
+                    seeds=[seed],
+                    entries=[Path(__file__)],
+                    protocol=dataset.protocol.name,
+                )
+                with journal.one_write():
+                    study.set_user_attr("stamp", stamp)
+                    study.set_user_attr("naive_mse", dataset.naive_metrics()["mse"])
+                    study.set_user_attr("identity", identity)
+            else:
+                _tell_changed_code(study)
+            _check_identity(study, identity)
+        if evaluator is None and not _done(study, trials, stop_at, give_up_after):
             evaluator = stack.enter_context(Evaluator())
         bar = stack.enter_context(_Bar(study, trials, shown=progress))
         keep_predictions = keep_predictions and _tuned_on_test(dataset)
-        learnt = 0.0
-        while not _done(study, trials, stop_at):
-            started = time.perf_counter()
-            trial = study.ask()  # the trial in flight when the study was killed, or a new one
-            if not isinstance(sampler, optuna.samplers.BaseSampler):
-                study.sampler = sampler(trial.number)
-            with journal.one_write():
-                params = {key: _suggest(trial, key, distribution) for key, distribution in space.items()}
-            config = config_from_params(params)
-            asked = time.perf_counter() - started
+        learnt, done = 0.0, _done(study, trials, stop_at, give_up_after)
+        while not done:
+            # Held for one trial: another process that runs the same study may take the next.
+            with _held(path):
+                journal.refresh()
+                if _done(study, trials, stop_at, give_up_after):
+                    break
+                _give_back_unfinished(study)
+                started = time.perf_counter()
+                trial = study.ask()  # the trial in flight when the study was killed, or a new one
+                if not isinstance(sampler, optuna.samplers.BaseSampler):
+                    study.sampler = sampler(trial.number)
+                with journal.one_write():
+                    params = {key: _suggest(trial, key, distribution) for key, distribution in space.items()}
+                config = config_from_params(params)
+                asked = time.perf_counter() - started
 
-            result = evaluator.evaluate(
-                config,
-                dataset,
-                epochs=epochs,
-                seed=trial_seed(seed, trial.number),
-                engine=engine,
-                time_limit=time_limit,
-                memory_limit_mb=memory_limit_mb,
-                keep_predictions=keep_predictions,
-            )
-            if result.ok and result.predictions is not None and result.mse < _least(study):
-                # Stored before the trial counts as finished: a record without its forecasts cannot be.
-                _store(_best_path(path, trial.number), config, result, dataset, stage="tune")
+                result = evaluator.evaluate(
+                    config,
+                    dataset,
+                    epochs=epochs,
+                    seed=trial_seed(seed, trial.number),
+                    engine=engine,
+                    time_limit=time_limit,
+                    memory_limit_mb=memory_limit_mb,
+                    keep_predictions=keep_predictions,
+                )
+                if result.ok and result.predictions is not None and result.mse < _least(study):
+                    # Stored before the trial counts as finished: a record without its forecasts cannot be.
+                    _store(_best_path(path, trial.number), config, result, dataset, stage="tune")
 
-            started = time.perf_counter()
-            with journal.one_write():
-                for key, value in _attributes(config, result, trial_seed(seed, trial.number), learnt + asked).items():
-                    trial.set_user_attr(key, value)
-                if result.ok:
-                    study.tell(trial, result.mse)
-                else:
-                    study.tell(trial, state=TrialState.FAIL)
-                    logger.warning("%s, trial %d failed: %s.", name, trial.number + 1, result.reason)
-            learnt = time.perf_counter() - started
+                started = time.perf_counter()
+                attributes = _attributes(config, result, trial_seed(seed, trial.number), learnt + asked)
+                with journal.one_write():
+                    for key, value in attributes.items():
+                        trial.set_user_attr(key, value)
+                    if result.ok:
+                        study.tell(trial, result.mse)
+                    else:
+                        study.tell(trial, state=TrialState.FAIL)
+                        logger.warning("%s, trial %d failed: %s.", name, trial.number + 1, result.reason)
+                learnt = time.perf_counter() - started
             bar.update(study)
-    _check_complete(study, trials, stop_at)
+            done = _done(study, trials, stop_at, give_up_after)
+    _check_complete(study, trials, stop_at, give_up_after)
+    _tell_failures(study)
     return study
 
 
@@ -282,7 +301,7 @@ def load(name: str, folder: str | Path, *, sampler: optuna.samplers.BaseSampler 
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.journal"))) or "none"
         raise StudyError(f"There is no study {name!r} in {path.parent.name}/ (recorded there: {known}); run it first.")
-    _whole_lines(path)
+    _sound(path, lines.scan(path, is_record=_is_record))
     try:
         return optuna.load_study(study_name=name, storage=JournalStorage(_Journal(path)), sampler=sampler)
     except KeyError:
@@ -404,7 +423,8 @@ def winner(
             )
         if not result.ok:
             raise StudyError(f"The winner of {study.study_name!r} could not be trained: {result.reason}.")
-        _store(path, config, result, dataset, stage="final")
+        with _written(path):
+            _store(path, config, result, dataset, stage="final")
         predictions = result.predictions
     actual, forecast = windows.y_test.astype(np.float64), predictions.astype(np.float64)
     points = error_metrics(windows.to_points(actual), windows.to_points(forecast))
@@ -462,8 +482,15 @@ def _least(study: optuna.Study) -> float:
     return min((t.value for t in _finished(study) if t.state == TrialState.COMPLETE), default=math.inf)
 
 
-def _done(study: optuna.Study, trials: int, stop_at: float | None) -> bool:
-    return len(_finished(study)) >= trials or (stop_at is not None and _least(study) <= stop_at)
+def _done(study: optuna.Study, trials: int, stop_at: float | None, give_up_after: int) -> bool:
+    finished = len(_finished(study))
+    reached = stop_at is not None and _least(study) <= stop_at
+    return finished >= trials or reached or _given_up(study, give_up_after)
+
+
+def _given_up(study: optuna.Study, give_up_after: int) -> bool:
+    finished = _finished(study)
+    return len(finished) >= give_up_after and all(t.state == TrialState.FAIL for t in finished)
 
 
 def _give_back_unfinished(study: optuna.Study) -> None:
@@ -501,14 +528,29 @@ def _short(value: Any) -> str:
     return text if len(text) <= 120 else text[:117] + "..."
 
 
-def _check_complete(study: optuna.Study, trials: int, stop_at: float | None) -> None:
+def _check_complete(study: optuna.Study, trials: int, stop_at: float | None, give_up_after: int) -> None:
     finished = _finished(study)
-    if not _done(study, trials, stop_at):
+    if not _done(study, trials, stop_at, give_up_after):
         raise StudyError(
             f"The study {study.study_name!r} has {len(finished)} of {trials} trials: run it with train=True to go on."
         )
     if all(t.state == TrialState.FAIL for t in finished):
-        raise StudyFailed(_all_failed(study))
+        early = f" It stopped there, {trials} were asked for; remove its journal to begin again."
+        raise StudyFailed(_all_failed(study) + (early if len(finished) < trials else ""))
+
+
+def _tell_failures(study: optuna.Study) -> None:
+    reasons = Counter(t.user_attrs["reason"] for t in _finished(study) if t.state == TrialState.FAIL)
+    if reasons:
+        (reason, times), total = reasons.most_common(1)[0], reasons.total()
+        logger.warning(
+            "%s: %d of %d trials failed, %d of them so: %s.",
+            study.study_name,
+            total,
+            len(_finished(study)),
+            times,
+            reason,
+        )
 
 
 def _all_failed(study: optuna.Study) -> str:
@@ -545,27 +587,50 @@ class _Bar:
         failed = sum(t.state == TrialState.FAIL for t in _finished(study))
         text = f"best MSE {_least(study):.3g}" + (f", {failed} failed" if failed else "")
         self._bar.set_postfix_str(text, refresh=False)
-        self._bar.update()
+        self._bar.update(len(_finished(study)) - self._bar.n)
 
 
 # The journal.
 
 
 class _Journal(JournalFileBackend):
-    """Optuna's journal file, with several records in one write.
+    """Optuna's journal file, with several records in one write and a checksum in every line.
 
     The lock is the kernel's: it goes when its holder is killed, where Optuna's own lock file would stay for 30 s.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__(str(path), lock_obj=_FileLock(path))
+        self._path = path
         self._waiting: list[dict[str, Any]] | None = None
+        self._known = lines.Scan()
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         if self._waiting is not None:
             self._waiting += logs
         else:
-            super().append_logs(logs)
+            self._append(logs)
+
+    def refresh(self) -> None:
+        """Check what was written since the last look, and cut off what another process left incomplete."""
+        found = _sound(self._path, lines.scan(self._path, after=self._known, is_record=_is_record))
+        if found.damage:
+            _cut(self._path, found)
+        self._known = replace(found, damage="", cut=False)
+
+    def _append(self, logs: list[dict[str, Any]]) -> None:
+        """One write; where that fails, a disk being full, the file is as it was."""
+        with get_lock_file(self._lock):
+            self.refresh()
+            content, _ = lines.encode(logs, self._known.running)
+            with open(self._path, "ab", buffering=0) as file:
+                try:
+                    if file.write(content) < len(content):
+                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
+                    os.fsync(file.fileno())
+                except OSError:
+                    file.truncate(self._known.size)
+                    raise
 
     @contextlib.contextmanager
     def one_write(self) -> Iterator[None]:
@@ -580,7 +645,7 @@ class _Journal(JournalFileBackend):
         finally:
             self._waiting = None
         if logs:
-            super().append_logs(logs)
+            self._append(logs)
 
 
 class _FileLock:
@@ -601,23 +666,31 @@ class _FileLock:
 
 @contextlib.contextmanager
 def _held(journal: Path) -> Iterator[None]:
-    """Hold the study against other processes. The kernel lets go when this one ends, however it ends.
+    """Hold the study against other processes, after waiting for one that holds it.
+
+    The kernel lets go when this process ends, however it ends.
 
     Raises
     ------
     StudyError
-        If another process holds it; the message names that process.
+        If this very process holds it: it would wait for itself.
     """
     path = journal.with_suffix(".lock.held")
+    told = False
     while True:
         file = open(path, "a+", encoding="utf-8")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            holder = file.read().strip() or "unknown"
-            file.close()
-            raise StudyError(f"The study {journal.stem!r} is being run by another process (pid {holder}).") from None
+            holder = file.read().strip()
+            if holder == str(os.getpid()):
+                file.close()
+                raise StudyError(f"The study {journal.stem!r} is being run by this process (pid {holder}).") from None
+            if not told:
+                logger.info("The study %r is also run by process %s: they take turns.", journal.stem, holder or "?")
+                told = True
+            fcntl.flock(file, fcntl.LOCK_EX)
         # Between opening and locking, the holder before may have removed this file.
         with contextlib.suppress(FileNotFoundError):
             if os.stat(path).st_ino == os.fstat(file.fileno()).st_ino:
@@ -634,50 +707,74 @@ def _held(journal: Path) -> Iterator[None]:
         file.close()
 
 
-def repair(path: Path) -> bool:
+@contextlib.contextmanager
+def _written(path: Path) -> Iterator[None]:
+    """A disk that is full or a folder that cannot be written, in one sentence."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in paths.UNWRITABLE:
+            raise
+        raise StudyError(
+            f"{path.name} cannot be written: {error.strerror}; the trials that are recorded stay, and the same command "
+            "goes on from there."
+        ) from error
+
+
+def repair(path: Path, *, damaged: bool = False) -> bool:
     """Cut off an incomplete last line, which a process killed while writing leaves behind; keep a `.damaged` copy.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A journal.
+    damaged : bool
+        Whether to cut at damage of any kind: the lines before it stay, those after it are in the copy only.
 
     Returns
     -------
     bool
-        Whether there was one.
+        Whether there was something to cut off.
 
     Raises
     ------
     StudyError
-        For damage elsewhere, with the number of the line.
+        For damage elsewhere, unless `damaged`, with the number of the line.
     """
     if not path.exists():
         return False
-    _whole_lines(path)
-    content = path.read_bytes()
-    end = content.rfind(b"\n") + 1
-    if end == len(content):
+    found = lines.scan(path, is_record=_is_record)
+    if not found.damage:
         return False
-    copy = path.with_suffix(".journal.damaged")
-    copy.write_bytes(content)
-    with open(path, "r+b") as file:
-        file.truncate(end)
-        os.fsync(file.fileno())
-    line = content.count(b"\n") + 1
-    logger.warning("%s, line %d was incomplete and is cut off; the file as it was: %s.", path.name, line, copy.name)
+    if not damaged:
+        _sound(path, found)
+    _cut(path, found)
     return True
 
 
-def _whole_lines(path: Path) -> None:
-    """Raise for a complete line that is no record."""
-    with open(path, "rb") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.endswith(b"\n"):
-                return
-            try:
-                sound = "op_code" in json.loads(line)
-            except (ValueError, TypeError):
-                sound = False
-            if not sound:
-                raise StudyError(
-                    f"{path.name}, line {number} is damaged: restore the file, or remove it to begin again."
-                )
+def _cut(path: Path, found: lines.Scan) -> None:
+    copy = lines.cut(path, found.size)
+    logger.warning(
+        "%s is cut off from line %d on: %s; the file as it was: %s.",
+        path.name,
+        found.lines + 1,
+        found.damage,
+        copy.name,
+    )
+
+
+def _is_record(content: dict[str, Any]) -> bool:
+    return "op_code" in content
+
+
+def _sound(path: Path, found: lines.Scan) -> lines.Scan:
+    """`found`, unless it ends with damage other than an incomplete last line."""
+    if found.damage and not found.cut:
+        raise StudyError(
+            f"{path.name}, line {found.lines + 1} is damaged, {found.damage}: restore the file, or keep the lines "
+            f"before it with `make doctor REPAIR={os.path.relpath(path)}` and run the study again."
+        )
+    return found
 
 
 # Forecasts of the best trials.
@@ -693,17 +790,20 @@ def _final_path(journal: Path, number: int) -> Path:
 
 def _store(path: Path, config: LstmConfig, result: TrialResult, dataset: Dataset, *, stage: str) -> None:
     """Forecasts with what they belong to; never closes, which are the vendor's. Written aside, then moved."""
-    aside = path.with_suffix(".aside.npz")
-    np.savez(
-        aside,
-        predictions=np.asarray(result.predictions, np.float32),
-        mse=np.float64(result.mse),
-        config=np.array(json.dumps(config.as_dict())),
-        data_sha256=np.array(dataset.data_sha256),
-        protocol=np.array(json.dumps(_protocol_identity(dataset.protocol))),
-        stage=np.array(stage),
-    )
-    os.replace(aside, path)
+    aside = path.with_suffix(f".{os.getpid()}.aside.npz")
+    try:
+        np.savez(
+            aside,
+            predictions=np.asarray(result.predictions, np.float32),
+            mse=np.float64(result.mse),
+            config=np.array(json.dumps(config.as_dict())),
+            data_sha256=np.array(dataset.data_sha256),
+            protocol=np.array(json.dumps(_protocol_identity(dataset.protocol))),
+            stage=np.array(stage),
+        )
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def _stored(path: Path, config: LstmConfig, dataset: Dataset, samples: int) -> np.ndarray | None:

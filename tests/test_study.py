@@ -251,10 +251,10 @@ def test_damage_inside_a_journal_is_named_by_line(tmp_path):
     assert path.read_bytes() == b"".join(lines)
 
 
-def test_the_second_process_on_a_study_says_who_holds_it(tmp_path):
+def test_a_process_does_not_wait_for_itself(tmp_path):
     class Second(Invented):
         def evaluate(self, *arguments, **named):
-            with pytest.raises(study.StudyError, match=rf"another process \(pid {os.getpid()}\)"):
+            with pytest.raises(study.StudyError, match=rf"being run by this process \(pid {os.getpid()}\)"):
                 go(tmp_path, trials=9)
             return super().evaluate(*arguments, **named)
 

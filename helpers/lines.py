@@ -1,0 +1,161 @@
+"""JSON lines that tell when they are damaged.
+
+The last key of every line, `"sum"`, is the start of the SHA-256 of that line and of all lines before it. A flipped
+byte, foreign text, a line lost, doubled or moved: the first line that no longer follows from those before it is found.
+What a process killed while writing leaves behind, a last line without its end, is told apart from that.
+
+A file may begin with lines without a sum (made by other programs); the first sum after them covers them as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+_TAIL = re.compile(rb',"sum":"([0-9a-f]{16})"\}\n\Z')
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a file of lines holds, up to the first damage.
+
+    Attributes
+    ----------
+    lines : int
+        Whole lines.
+    size : int
+        Bytes of them: where the damage begins, or the file's size.
+    running : str
+        What the sum of the next line builds on.
+    summed : bool
+        Whether the last whole line has a sum, that is, whether all of them are covered.
+    damage : str
+        What is wrong with the line after them; empty if nothing.
+    cut : bool
+        Whether that line is merely incomplete, as a process killed while writing leaves it.
+    """
+
+    lines: int = 0
+    size: int = 0
+    running: str = ""
+    summed: bool = False
+    damage: str = ""
+    cut: bool = False
+
+
+def _step(running: str, body: bytes) -> str:
+    return hashlib.sha256(running.encode() + body).hexdigest()[:16]
+
+
+def encode(records: Iterable[Mapping[str, Any]], running: str = "") -> tuple[bytes, str]:
+    """Records as lines with sums, to follow those whose running sum is `running`; and the running sum after them."""
+    parts = []
+    for record in records:
+        body = json.dumps(record, separators=(",", ":")).encode().removesuffix(b"}")
+        running = _step(running, body)
+        parts.append(body + b',"sum":"' + running.encode() + b'"}\n')
+    return b"".join(parts), running
+
+
+def scan(path: str | Path, *, after: Scan | None = None, is_record: Callable[[Any], bool] | None = None) -> Scan:
+    """Read a file up to its first damage.
+
+    Parameters
+    ----------
+    path : path
+    after : Scan, optional
+        A sound scan of the file's first lines; only what follows is read.
+    is_record : callable, optional
+        Whether a line's content, a dictionary, can be a record.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    """
+    found = after or Scan()
+    with open(path, "rb") as file:
+        file.seek(found.size)
+        for line in file:
+            damage, running, summed = _judge(line, found, is_record)
+            if damage:
+                return replace(found, damage=damage, cut=not line.endswith(b"\n"))
+            found = Scan(found.lines + 1, found.size + len(line), running, summed)
+    return found
+
+
+def _judge(line: bytes, before: Scan, is_record: Callable[[Any], bool] | None) -> tuple[str, str, bool]:
+    """What is wrong with a line; the running sum after it; whether it has a sum."""
+    if not line.endswith(b"\n"):
+        return "it is incomplete", "", False
+    try:
+        content = json.loads(line)
+        sound = isinstance(content, dict) and line.endswith(b"}\n") and (is_record is None or is_record(content))
+    except (ValueError, RecursionError):
+        sound = False
+    if not sound:
+        return "it is no record", "", False
+    tail = _TAIL.search(line)
+    if tail is None:
+        return ("it has no checksum" if before.summed else ""), _step(before.running, line[:-2]), False
+    running = _step(before.running, line[: tail.start()])
+    if running == tail[1].decode():
+        return "", running, True
+    where = "" if before.summed or not before.lines else ", or a line before it, none of which has a checksum"
+    return f"its checksum does not fit it and the lines before{where}", "", False
+
+
+def seal(path: Path) -> int:
+    """Give every line of a sound file its sum; the number of lines that had none. Written aside, then moved.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged.
+    """
+    found = scan(path)
+    if found.damage:
+        raise ValueError(f"{path.name}, line {found.lines + 1} is damaged: {found.damage}.")
+    parts, running, added = [], "", 0
+    for line in path.read_bytes().splitlines(keepends=True):
+        tail = _TAIL.search(line)
+        body = line[: tail.start()] if tail else line[:-2]
+        running = _step(running, body)
+        added += tail is None
+        parts.append(body + b',"sum":"' + running.encode() + b'"}\n')
+    if added:
+        aside = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            aside.write_bytes(b"".join(parts))
+            os.replace(aside, path)
+        finally:
+            aside.unlink(missing_ok=True)
+    return added
+
+
+def cut(path: Path, size: int) -> Path:
+    """Keep the first `size` bytes of a file; returns the copy of the file as it was, `<name>.damaged` beside it.
+
+    An earlier `.damaged` copy is not overwritten: `.damaged-2` and so on.
+    """
+    copy, number = path.with_name(f"{path.name}.damaged"), 1
+    while copy.exists():
+        number += 1
+        copy = path.with_name(f"{path.name}.damaged-{number}")
+    try:
+        shutil.copyfile(path, copy)
+        with open(path, "r+b") as file:
+            file.truncate(size)
+            os.fsync(file.fileno())
+    except OSError:
+        if path.stat().st_size > size:
+            copy.unlink(missing_ok=True)
+        raise
+    return copy

@@ -1,0 +1,604 @@
+"""What the README promises, tested by causing each fault. The long versions are in `python -m helpers.endure`."""
+
+import ast
+import contextlib
+import logging
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+from conftest import make_prices
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from helpers import endure, figures, lines, paths, prices, reproduce, study, tables
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+# --- kills and two at once ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("tuner", "kills"), [("generator", 5), ("gan", 5), ("bayesian", 5), ("bayesian_warped", 5)])
+def test_a_study_killed_five_times_ends_as_if_undisturbed(tmp_path, tuner, kills):
+    trials = 30 if tuner in ("generator", "gan") else 12
+    assert endure.kill_study(tuner, tmp_path, kills=kills, seed=1, trials=trials) == kills
+
+
+def test_two_processes_share_a_study_without_lost_or_doubled_trials(tmp_path):
+    whole = endure.outcome(endure.run_study("generator", tmp_path / "whole", trials=30))
+    both = [endure.start_study("generator", tmp_path / "shared", trials=30, pause=0.05) for _ in range(2)]
+    for process in both:
+        process.join(60)
+        assert process.exitcode == 0
+    shared = study.load("s", tmp_path / "shared")
+    assert endure.outcome(shared) == whole and len(whole) == 30
+    content = study.journal_path("s", tmp_path / "shared").read_text()
+    workers = {line.split('"worker_id":"')[1].split("-")[0] for line in content.splitlines() if '"param_name"' in line}
+    assert len(workers) == 2, "one process did all the trials"
+
+
+def test_when_one_of_two_is_killed_the_other_finishes_the_study(tmp_path):
+    path = study.journal_path("s", tmp_path)
+    first = endure.start_study("gan", tmp_path, trials=20, pause=0.2)
+    while lines.scan(path).lines < 20 if path.exists() else True:
+        time.sleep(0.01)
+    second = endure.start_study("gan", tmp_path, trials=20)
+    time.sleep(0.1)
+    first.kill()
+    first.join()
+    second.join(60)
+    assert (first.exitcode, second.exitcode) == (-signal.SIGKILL, 0)
+    undisturbed = endure.run_study("gan", tmp_path / "whole", trials=20)
+    assert endure.outcome(study.load("s", tmp_path)) == endure.outcome(undisturbed)
+
+
+def test_a_second_reproduction_is_told_who_runs(tmp_path, capsys, monkeypatch):
+    outputs = paths.Outputs(tmp_path)
+    with reproduce.lock(outputs):
+        arguments = ["--profile", "smoke", "--output", str(tmp_path), "--only", "01"]
+        assert reproduce.main(arguments) == 2
+    assert f"Another reproduction (process {os.getpid()}) writes into this folder" in capsys.readouterr().err
+    with reproduce.lock(outputs):
+        pass
+
+
+# --- bad trials -----------------------------------------------------------------------------------------------------
+
+
+class Failing(endure.Quick):
+    def __init__(self, first=0):
+        super().__init__()
+        self.calls, self.first = 0, first
+
+    def evaluate(self, *arguments, **named):
+        self.calls += 1
+        if self.first <= self.calls:
+            return endure.TrialResult("failed", "OSError: no such library", seconds=0.1)
+        return super().evaluate(*arguments, **named)
+
+
+def run_with(evaluator, folder, **changes):
+    make, space = endure.TUNERS["generator"]
+    arguments = {"trials": 20, "seed": 1, "folder": folder, "evaluator": evaluator, "progress": False} | changes
+    return study.run("s", make(seed=1, space=space), space, endure.small_dataset(), **arguments)
+
+
+def test_a_study_in_which_everything_fails_stops_early_and_says_why(tmp_path):
+    said = "All 5 trials of the study 's' failed, 5 of them so: OSError: no such library. It stopped there, 20 were"
+    for calls in (5, 0):  # nor does it go on when it is run again
+        evaluator = Failing()
+        with pytest.raises(study.StudyFailed, match=said):
+            run_with(evaluator, tmp_path)
+        assert evaluator.calls == calls
+    with pytest.raises(study.StudyFailed, match="All 5 trials"):
+        run_with(None, tmp_path, train=False)
+    evaluator = Failing()
+    with pytest.raises(study.StudyFailed, match="All 7 trials"):
+        run_with(evaluator, tmp_path, give_up_after=7)
+    with pytest.raises(study.StudyError, match="give_up_after must be a whole number of at least 1"):
+        run_with(Failing(), tmp_path, give_up_after=0)
+
+
+def test_failures_after_a_good_trial_are_counted_at_the_end(tmp_path, caplog):
+    with caplog.at_level(logging.WARNING):
+        done = run_with(Failing(first=4), tmp_path)
+    assert len(done.trials) == 20
+    assert "s: 17 of 20 trials failed, 17 of them so: OSError: no such library." in caplog.text
+
+
+# --- damage ---------------------------------------------------------------------------------------------------------
+
+
+def test_random_damage_to_a_journal_is_found_named_and_cut_off(tmp_path):
+    endure.run_study("generator", tmp_path / "whole", trials=8, every=3)
+    journal = study.journal_path("s", tmp_path / "whole")
+    assert endure.check_damage(journal, tmp_path / "damaged", cases=150, seed=3) == 150
+
+
+def test_journals_without_checksums_are_gone_on_with_and_covered(tmp_path):
+    """As written before lines had checksums."""
+    whole = endure.outcome(endure.run_study("generator", tmp_path / "whole", trials=6))
+    endure.run_study("generator", tmp_path / "old", trials=3)
+    path = study.journal_path("s", tmp_path / "old")
+    plain = b"".join(lines._TAIL.sub(b"}\n", line) for line in path.read_bytes().splitlines(keepends=True))
+    path.write_bytes(plain)
+    assert endure.outcome(endure.run_study("generator", tmp_path / "old", trials=6)) == whole
+    assert path.read_bytes().startswith(plain)
+    path.write_bytes(path.read_bytes().replace(b'"mse":', b'"mae":', 1))
+    with pytest.raises(study.StudyError, match="is damaged, its checksum does not fit it and the lines before"):
+        study.load("s", tmp_path / "old")
+
+
+# --- closes ---------------------------------------------------------------------------------------------------------
+
+
+def one_bad(close=None, day=None):
+    rows = [[day, repr(close)] for day, close in endure.GOOD]
+    rows[7] = [rows[7][0] if day is None else day, rows[7][1] if close is None else close]
+    return ("Date,Close\n" + "".join(f'"{a}","{b}"\n' for a, b in rows)).encode("utf-8", "surrogatepass")
+
+
+@pytest.mark.parametrize("bad", [*(("close", b) for b in endure.BAD_CLOSES), *(("day", b) for b in endure.BAD_DATES)])
+def test_a_bad_cell_is_refused_in_one_sentence_that_names_its_line(tmp_path, bad):
+    found = endure.read_closes(one_bad(**dict([bad])), tmp_path / "f.csv")
+    named = "is a binary file" if "\x00" in bad[1] else "line 9"
+    assert isinstance(found, prices.PricesError) and named in str(found)
+
+
+def text_file(rows=endure.GOOD, head="Date,Close\n", fmt="{},{!r}\n"):
+    return head + "".join(fmt.format(*row) for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (text_file().encode("utf-16-be"), "binary file"),
+        (text_file().encode("utf-32"), "UTF-8|binary|needs the columns"),
+        (text_file(head="Datum,Schluß\n").encode("latin-1"), "not UTF-8 text"),
+        (b"BZh9" + b"\x31\x41\x59\x26" * 30, "needs the columns|not UTF-8|binary"),
+        (b"\xfd7zXZ\x00\x00\x04", "binary file"),
+        (b"<html><body>Too many requests</body></html>\n", "needs the columns Date and Close"),
+        (b'{"chart": {"result": null}}\n', "needs the columns Date and Close"),
+        (b"sep=,\n" + text_file().encode(), "needs the columns Date and Close"),
+        (text_file(head="Date Close\n", fmt="{} {!r}\n").encode(), "needs the columns Date and Close"),
+        (text_file(head="Date|Close\n", fmt="{}|{!r}\n").encode(), "needs the columns Date and Close"),
+        (text_file(head="# closes\nDate,Close\n").encode(), "needs the columns Date and Close"),
+        (text_file(fmt="{},{!r},\n").encode(), "line 2: 3 fields where the header names 2"),
+        (text_file(fmt="{}\n").encode(), "line 2: 1 fields where the header names 2"),
+        (text_file(rows=endure.GOOD[:1]).encode(), "has 1 closes; at least"),
+        (text_file(rows=sorted(endure.GOOD, reverse=True)).encode(), "lies before that of the row above"),
+        (text_file(rows=[*endure.GOOD[700:], *endure.GOOD[:700]]).encode(), "lies before that of the row above"),
+        (text_file(rows=[*endure.GOOD, endure.GOOD[-1]]).encode(), "the date repeats"),
+        (text_file(rows=[(d, 0.0) for d, _ in endure.GOOD]).encode(), "the close is 0"),
+        (text_file(rows=[(d, -c) for d, c in endure.GOOD]).encode(), "the close is -"),
+        (text_file(rows=[(d, float("nan")) for d, _ in endure.GOOD]).encode(), "the close is missing"),
+        (b"Date,Close\n" + b"2000-01-03,1\x00\n" * 9, "binary file|no number"),
+        (b'Date,Close\n2000-01-03,"1\n' + text_file(head="").encode(), "no number|CSV"),
+        (text_file().encode()[:-3] + b"\xc3", "not UTF-8 text"),
+        ((text_file() + "Ø\n").encode("latin-1"), "not UTF-8 text"),
+    ],
+)
+def test_a_file_that_is_no_table_of_closes_is_refused_in_one_sentence(tmp_path, content, said):
+    found = endure.read_closes(content, tmp_path / "f.csv")
+    assert isinstance(found, prices.PricesError)
+    assert re.search(said, str(found)), found
+
+
+def test_ten_million_rows_are_refused_before_they_fill_the_memory(tmp_path):
+    path = tmp_path / "long.csv"
+    with path.open("wb") as file:
+        file.write(b"Date,Close\n")
+        for _ in range(10):
+            file.write(b"2000-01-03,1.5\n" * 1_000_000)
+    started = time.process_time()
+    with pytest.raises(prices.PricesError, match=r"long\.csv has more than 200,000 rows: not a file of daily closes"):
+        prices.import_csv(path, folder=tmp_path / "raw")
+    assert time.process_time() - started < 20
+
+
+def test_a_constant_series_is_read_as_it_is_and_refused_where_it_is_scaled(tmp_path):
+    path = tmp_path / "flat.csv"
+    path.write_text(text_file([(day, 5.0) for day, _ in endure.GOOD]))
+    flat = prices.import_csv(path, folder=tmp_path / "raw")
+    assert (flat.close == 5.0).all()
+    with pytest.raises(ValueError, match="closes to scale on are all 5: they cannot be scaled"):
+        endure.windows.Dataset(flat, endure.windows.protocol("described")).scaled  # noqa: B018
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(random=st.randoms(use_true_random=False))
+def test_a_file_in_any_dress_is_read_right_or_refused(tmp_path, random):
+    endure.check_malformed(*endure.malformed(random), tmp_path / "f.csv")
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(random=st.randoms(use_true_random=False))
+def test_scrambled_bytes_are_refused_or_read_as_they_stand(tmp_path, random):
+    endure.check_scrambled(endure.scrambled(random), tmp_path / "f.csv")
+
+
+def test_a_changed_past_is_shown_and_needs_force(tmp_path):
+    """A split halves the past; a revision changes one close. The frozen file stays until FORCE=1 is given."""
+    close = make_prices(prices.MIN_ROWS + 10).close
+
+    def answer(series):
+        return lambda symbol: pd.DataFrame({"Close": series.to_numpy()}, index=series.index)
+
+    prices.download(folder=tmp_path, fetch=answer(close))
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    split = pd.concat([close.iloc[:500] / 2, close.iloc[500:]])
+    revised = close.copy()
+    revised.iloc[42] += 0.01
+    first = close.index[0]
+    for series, said in (
+        (split, rf"500 of {len(close):,} common closes changed, the first on {first:%Y-%m-%d} \(100\.\d+ before, 50"),
+        (revised, rf"1 of {len(close):,} common closes changed, the first on {close.index[42]:%Y-%m-%d}"),
+        (close.iloc[:-1], r"the new series lacks 1 of its dates"),
+    ):
+        with pytest.raises(prices.PricesError, match=f"GSPC.csv is frozen and stays: {said}.*; FORCE=1 replaces it"):
+            prices.download(folder=tmp_path, fetch=answer(series))
+        assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+    forced = prices.download(folder=tmp_path, fetch=answer(split), force=True)
+    np.testing.assert_array_equal(forced.close, split)
+    assert prices.load(folder=tmp_path).sha256 == forced.sha256
+
+
+# --- full disks and read-only folders -------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def full_disk(room):
+    """No file can grow beyond `room` bytes meanwhile: to whoever writes, a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder and a function that makes it full: a tmpfs of 512 KB where one may be mounted, else a limit to files.
+
+    The function returns a context manager; within it, writing fails with the kernel's own error.
+    """
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(folder)]
+    mounted = os.geteuid() == 0 and subprocess.run(mount, capture_output=True).returncode == 0
+
+    @contextlib.contextmanager
+    def filled():
+        if not mounted:
+            with full_disk(0):
+                yield
+            return
+        with (folder / "filler").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while file.write(bytes(4096)):
+                pass
+        try:
+            yield
+        finally:
+            (folder / "filler").unlink()
+
+    yield folder, filled
+    if mounted:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+FULL = "No space left on device|File too large"
+
+
+def contents(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.name != "filler"}
+
+
+def test_a_study_on_a_full_disk_keeps_its_trials_and_goes_on(tmp_path, small_disk):
+    folder, filled = small_disk
+    whole = endure.outcome(endure.run_study("generator", tmp_path / "whole", trials=8))
+    endure.run_study("generator", folder, trials=3)
+    before = contents(folder)
+    with (
+        filled(),
+        pytest.raises(study.StudyError, match=rf"s\.journal cannot be written: ({FULL}); the trials that are"),
+    ):
+        endure.run_study("generator", folder, trials=8)
+    after = contents(folder)
+    journal = Path("s.journal")
+    assert after[journal].startswith(before[journal]) and lines.scan(folder / journal).damage == ""
+    assert {name: after[name] for name in before if name != journal} == {n: before[n] for n in before if n != journal}
+    assert endure.outcome(endure.run_study("generator", folder, trials=8)) == whole
+
+
+@pytest.mark.parametrize("room", [0, 1, 500, 3000])
+def test_a_disk_that_fills_in_the_middle_of_a_write_leaves_whole_lines(tmp_path, room):
+    endure.run_study("generator", tmp_path / "s", trials=2)
+    path = study.journal_path("s", tmp_path / "s")
+    size = path.stat().st_size
+    with full_disk(size + room), pytest.raises(study.StudyError, match=rf"s\.journal cannot be written: ({FULL})"):
+        endure.run_study("generator", tmp_path / "s", trials=40)
+    assert lines.scan(path).damage == "" and size <= path.stat().st_size <= size + room
+    whole = endure.outcome(endure.run_study("generator", tmp_path / "whole", trials=5))
+    assert endure.outcome(endure.run_study("generator", tmp_path / "s", trials=5)) == whole
+
+
+def test_figures_tables_and_closes_on_a_full_disk(small_disk):
+    import matplotlib.pyplot as plt
+
+    folder, filled = small_disk
+    outputs = paths.Outputs(folder)
+    fig, axes = plt.subplots(figsize=(1, 1))
+
+    def draw(value):
+        axes.clear()
+        axes.plot([1, value])
+        figures.save(fig, "G-fig10", caption="A line.", outputs=outputs)
+
+    def tabulate(value):
+        tables.save(pd.DataFrame({"mse": [value]}), "G-tab08", caption="A number.", outputs=outputs)
+
+    def freeze(value):
+        close = make_prices(prices.MIN_ROWS).close * value
+        answer = pd.DataFrame({"Close": close.to_numpy()}, index=close.index)
+        prices.download(folder=folder / "raw", fetch=lambda _: answer, force=True)
+
+    for make, error in ((draw, figures.WriteError), (tabulate, figures.WriteError), (freeze, prices.PricesError)):
+        make(2.0)
+        before = contents(folder)
+        with filled(), pytest.raises(error, match=rf"cannot be written: ({FULL})") as raised:
+            make(3.0)
+        assert "\n" not in str(raised.value) and str(raised.value).endswith(".")
+        assert contents(folder) == before
+        make(3.0)
+        assert contents(folder) != before
+    plt.close(fig)
+
+
+def test_a_reproduction_on_a_full_disk_says_so_and_keeps_what_was_made(small_disk, capsys):
+    folder, filled = small_disk
+    (folder / "build").mkdir()
+    rendered = paths.Outputs(folder).rendered / "01_data_preparation.ipynb"
+    rendered.parent.mkdir(parents=True)
+    rendered.write_text("an earlier run's\n")
+    with filled():
+        status = reproduce.main(["--profile", "smoke", "--only", "01", "--output", str(folder)])
+    said = capsys.readouterr().err
+    assert status == 1 and "cannot be written" in said and said.count("\n") == 1
+    assert rendered.read_text() == "an earlier run's\n"
+
+
+def test_a_rendered_notebook_that_cannot_be_written_leaves_the_old_one(tmp_path, small_disk):
+    folder, filled = small_disk
+    source, target = tmp_path / "executed.ipynb", folder / "rendered.ipynb"
+    reproduce.convert("01_data_preparation", source)
+    reproduce.tidy(source, target)
+    before = contents(folder)
+    with filled(), pytest.raises(figures.WriteError, match=rf"rendered\.ipynb cannot be written: ({FULL})"):
+        reproduce.tidy(source, target)
+    assert contents(folder) == before
+
+
+@pytest.fixture
+def read_only(tmp_path):
+    """A folder with a finished study that cannot be written any more, whoever runs the test.
+
+    The super-user passes over permissions, so there the folder lies on a disk mounted read-only; where mounting is not
+    allowed either, the test's process gives up its rights to pass over them.
+    """
+    folder = tmp_path / "fixed"
+    folder.mkdir()
+    mounted = (
+        os.geteuid() == 0
+        and subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(folder)], capture_output=True).returncode == 0
+    )
+    endure.run_study("generator", folder, trials=3)
+    (folder / "old").write_text("old")
+    if mounted:
+        subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+    else:
+        for path in [*folder.iterdir(), folder]:
+            path.chmod(0o555 if path.is_dir() else 0o444)
+    given_up = os.geteuid() == 0 and not mounted
+    if given_up:
+        tmp_path.chmod(0o755)
+        os.seteuid(65534)
+    yield folder
+    if given_up:
+        os.seteuid(0)
+    if mounted:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+    else:
+        folder.chmod(0o755)
+
+
+def test_read_only_folders(read_only):
+    with pytest.raises(OSError):
+        (read_only / "new").write_text("")  # it is read-only
+    with pytest.raises(study.StudyError, match=r"s\.journal cannot be written: (Read-only|Permission denied)"):
+        endure.run_study("generator", read_only, trials=5)
+    with pytest.raises(figures.WriteError, match=r"cannot be written: (Read-only|Permission denied)"):
+        figures.write_aside(read_only / "old", b"new")
+    close = make_prices(prices.MIN_ROWS).close
+    answer = pd.DataFrame({"Close": close.to_numpy()}, index=close.index)
+    with pytest.raises(prices.PricesError, match=r"cannot be written: (Read-only|Permission denied)"):
+        prices.download(folder=read_only / "raw", fetch=lambda _: answer)
+    assert (read_only / "old").read_text() == "old"
+    make, space = endure.TUNERS["generator"]
+    arguments = {"trials": 3, "seed": 1, "folder": read_only, "train": False, "epochs": 1}
+    sampler = make(seed=1, space=space)
+    assert len(study.run("s", sampler, space, endure.small_dataset(), **arguments).trials) == 3  # it can be read
+
+
+# --- determinism ----------------------------------------------------------------------------------------------------
+
+
+def test_two_trained_studies_give_the_same_tables(tmp_path):
+    """Real LSTMs in two fresh processes: CSV tables equal byte for byte but for times and memory."""
+    frames = []
+    for name in ("one", "other"):
+        done = endure.run_study("generator", tmp_path / name, trials=2, real=True)
+        frames.append(study.records(done))
+        tables.save(frames[-1], "G-tab08", caption="Records.", outputs=paths.Outputs(tmp_path / name))
+    folders = [tmp_path / name / "figures" / "tables" for name in ("one", "other")]
+    assert endure.table_differences(*folders) == []
+    assert (frames[0]["seconds"] != frames[1]["seconds"]).any()  # what is left out does differ
+
+
+def test_recorded_trials_trained_again(tmp_path):
+    done = endure.run_study("generator", tmp_path, trials=6, every=3)
+    again = endure.retrained(done, endure.small_dataset(), evaluator=endure.Quick())
+    assert len(again) == 3 and all(before == now for _, before, now in again)
+
+    class Other(endure.Quick):
+        def evaluate(self, *arguments, seed, **named):
+            return super().evaluate(*arguments, seed=seed + 1, **named)
+
+    assert all(before != now for _, before, now in endure.retrained(done, endure.small_dataset(), evaluator=Other()))
+
+
+def test_tables_that_differ_are_told(tmp_path):
+    for name, text in (("a", "mse,seconds\n0.5,1\n0.25,2\n"), ("b", "mse,seconds\n0.5,3\n0.26,4\n")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "t.csv").write_text(text)
+    assert endure.table_differences(tmp_path / "a", tmp_path / "b") == ["t.csv, row 3 differs"]
+    (tmp_path / "b" / "t.csv").write_text("mse,seconds\n0.5,3\n0.25,4\n")
+    assert endure.table_differences(tmp_path / "a", tmp_path / "b") == []
+    (tmp_path / "b" / "t.csv").write_text("mse,seconds\n0.5,3\n")
+    (tmp_path / "b" / "u.csv").write_text("mse\n1\n")
+    assert endure.table_differences(tmp_path / "a", tmp_path / "b") == [
+        "t.csv has other rows",
+        "u.csv is in one folder only",
+    ]
+
+
+# --- safe to open ---------------------------------------------------------------------------------------------------
+
+FORBIDDEN_MODULES = {"pickle", "cPickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"}
+FORBIDDEN_CALLS = {"eval", "exec", "compile", "read_pickle", "to_pickle", "load_model", "unsafe_load", "full_load"}
+
+
+def unsafe(tree):
+    """Places in a module that could run code out of a file."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names = {(node.module or "").split(".")[0]}
+            if {alias.name for alias in node.names} <= {"Parallel", "delayed"}:  # processes of one run, no files
+                names -= {"joblib"}
+        else:
+            names = set()
+        if names & FORBIDDEN_MODULES:
+            yield node.lineno
+        if not isinstance(node, ast.Call):
+            continue
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        owner = getattr(getattr(node.func, "value", None), "id", "")
+        if called in FORBIDDEN_CALLS and (owner, called) not in {("re", "compile"), ("model", "compile")}:
+            yield node.lineno
+        allowed = [k.value for k in node.keywords if k.arg == "allow_pickle"]
+        if any(not (isinstance(value, ast.Constant) and value.value is False) for value in allowed):
+            yield node.lineno
+        if (owner, called) in {("np", "load"), ("numpy", "load")} and not allowed:
+            yield node.lineno
+        if owner == "yaml" and called.startswith("load"):
+            yield node.lineno
+
+
+def test_no_file_that_travels_can_run_code():
+    sources = sorted([*paths.HELPERS.rglob("*.py"), *paths.NOTEBOOKS.glob("*.py")])
+    assert len(sources) > 20
+    found = {f"{p.name}:{n}" for p in sources for n in unsafe(ast.parse(p.read_text(encoding="utf-8")))}
+    assert found == set()
+    planted = (
+        "import pickle\nnp.load(p)\nnp.load(p, allow_pickle=True)\nyaml.load(t)\neval(t)\nfrom joblib import load\n"
+    )
+    assert sorted(unsafe(ast.parse(planted))) == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("all: !!python/object/apply:os.system ['touch {marker}']\n", "could not determine a constructor"),
+        ("protocols: !!python/name:os.system\n", "could not determine a constructor"),
+        ("all:\n  epochs: !!python/object/new:os.system ['touch {marker}']\n", "could not determine a constructor"),
+        ("all: [1\n", "expected"),
+        ("- a list\n", "no mapping"),
+    ],
+)
+def test_a_params_file_cannot_run_code(tmp_path, monkeypatch, capsys, text, said):
+    marker = tmp_path / "ran"
+    (tmp_path / "smoke.yml").write_text(text.format(marker=marker))
+    monkeypatch.setattr(paths, "PARAMS", tmp_path)
+    assert reproduce.main(["--profile", "smoke", "--output", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("params/smoke.yml") and said in error and error.count("\n") == 1
+    assert not marker.exists()
+
+
+def test_a_changed_parameter_cannot_run_code(tmp_path, capsys):
+    marker = tmp_path / "ran"
+    value = f"epochs=!!python/object/apply:os.system ['touch {marker}']"
+    assert reproduce.main(["--profile", "smoke", "--output", str(tmp_path), "--set", value]) == 2
+    assert "--set epochs: could not determine a constructor" in capsys.readouterr().err
+    assert not marker.exists()
+
+
+def test_dependencies_are_pinned_by_hash():
+    lock = (paths.ROOT / "requirements.lock").read_text(encoding="utf-8")
+    blocks = [b for b in lock.replace("\\\n", " ").splitlines() if b and not b.startswith("#")]
+    assert len(blocks) > 50 and all("==" in block and "--hash=sha256:" in block for block in blocks)
+
+
+# --- long studies ---------------------------------------------------------------------------------------------------
+
+
+def test_a_long_study_keeps_memory_flat_and_writes_little(tmp_path):
+    grown = endure.grow(tmp_path, trials=150)
+    assert 1_000 < grown["bytes_per_trial"] < 8_000
+    assert grown["mb_per_trial"] < 0.2
+
+
+def test_memory_that_grows_is_seen(tmp_path, monkeypatch):
+    kept, evaluate = [], endure.Quick.evaluate
+
+    def leaking(*arguments, **named):
+        kept.append(b"x" * 2**20)
+        return evaluate(*arguments, **named)
+
+    monkeypatch.setattr(endure.Quick, "evaluate", leaking)
+    assert endure.grow(tmp_path, trials=30)["mb_per_trial"] > 0.5
+
+
+def test_the_endurance_run_refuses_a_folder_with_other_things(tmp_path):
+    (tmp_path / "mine").write_text("")
+    command = [sys.executable, "-m", "helpers.endure", "--output", str(tmp_path), "--minutes", "0"]
+    done = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True)
+    assert done.returncode == 2 and "holds other things" in done.stderr and (tmp_path / "mine").exists()
+
+
+def test_the_counts_are_a_table(tmp_path):
+    endure.write([("kills survived in all", 100, "kills"), ("journal", 5360.52, "bytes a trial")], tmp_path / "e.csv")
+    frame = pd.read_csv(tmp_path / "e.csv")
+    assert list(frame["number"]) == [100, 5360] and list(frame.columns) == ["what", "number", "unit"]
+
+
+def test_the_promises_are_told_with_their_counts(tmp_path):
+    source = ast.parse((paths.HELPERS / "endure.py").read_text(encoding="utf-8"))
+    rows = next(f for f in source.body if isinstance(f, ast.FunctionDef) and f.name == "rows")
+    yielded = [node.value.elts[0] for node in ast.walk(rows) if isinstance(node, ast.Yield)]
+    names = [name.value for name in yielded if isinstance(name, ast.Constant)]
+    endure.write([(name, 1000 + i, "") for i, name in enumerate(names)], tmp_path / "e.csv")
+    text = endure.promises(tmp_path / "e.csv")
+    assert text.count("- **") == 10 and str(1000 + names.index("kills survived in all")) in text
