@@ -192,14 +192,16 @@ PAPERS: Mapping[str, str] = {
     "G": "LSTM adaptive hyperparameter tuning for financial time series forecasting using custom gradient-based "
     "methods: a comparative study with Bayesian optimization",
     "A": "A GAN-based method to tune LSTM hyperparameters for financial forecasting",
+    "V": "Does the tuned LSTM forecast anything?",
 }
-PAPER_NAMES: Mapping[str, str] = {"G": "Generator paper", "A": "GAN paper"}
+PAPER_NAMES: Mapping[str, str] = {"G": "Generator paper", "A": "GAN paper", "V": "Beyond the papers"}
 NOTEBOOKS: Mapping[int, str] = {
     1: "01_data_preparation",
     2: "02_generator_tuner",
     3: "03_gan_tuner",
     4: "04_bayesian_baseline",
     5: "05_comparison",
+    8: "08_forecast_validity",
 }
 
 ITEMS: Mapping[str, Item] = {
@@ -253,6 +255,17 @@ ITEMS: Mapping[str, Item] = {
     "A-appA": Item("A", "The GAN's generator: one pathway per hyperparameter", 3),
     "A-appB": Item("A", "Every trial of the GAN tuner", 3),
     "A-appC": Item("A", "Each hyperparameter over iterations", 3),
+    "V-fig01": Item("V", "What each leak buys", 8),
+    "V-fig02": Item("V", "Does the forecast follow the close? Correlations of changes by lag", 8),
+    "V-fig03": Item("V", "The last 100 days with yesterday's close under the forecast", 8),
+    "V-fig04": Item("V", "Walk-forward: error by year against yesterday's close", 8),
+    "V-fig05": Item("V", "Other series and controls: error against yesterday's close", 8),
+    "V-fig06": Item("V", "The days after publication: cumulative loss against yesterday's close", 8),
+    "V-tab01": Item("V", "Every forecaster beside yesterday's close, with tests", 8),
+    "V-tab02": Item("V", "What each leak buys, in numbers", 8),
+    "V-tab03": Item("V", "How much of a forecast is yesterday's close", 8),
+    "V-tab04": Item("V", "Walk-forward: all years together", 8),
+    "V-tab05": Item("V", "Verdict: each series, model against yesterday's close", 8),
 }
 
 

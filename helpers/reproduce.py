@@ -42,6 +42,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "03_gan_tuner": ("01_data_preparation",),
     "04_bayesian_baseline": ("02_generator_tuner",),
     "05_comparison": ("02_generator_tuner", "03_gan_tuner", "04_bayesian_baseline"),
+    "08_forecast_validity": ("02_generator_tuner", "03_gan_tuner", "04_bayesian_baseline"),
 }
 # Chosen here for each run, not in a params file.
 CHOSEN = ("profile", "protocol", "symbol", "output", "train")
@@ -194,7 +195,14 @@ def plan(
         for protocol in chosen_protocols if "protocol" in cells[notebook] else ("",):
             given = {**common, **(values.get(notebook) or {}), **changes, **chosen, "protocol": protocol}
             parameters = {name: given.get(name, default) for name, default in cells[notebook].items()}
-            needs = tuple(f"{n}_{protocol}" if "protocol" in cells[n] else n for n in NEEDS[notebook] if n in notebooks)
+            # A notebook without a protocol of its own reads the records of all.
+            read = (protocol,) if protocol else chosen_protocols
+            needs = tuple(
+                step
+                for n in NEEDS[notebook]
+                if n in notebooks
+                for step in ([f"{n}_{p}" for p in read] if "protocol" in cells[n] else [n])
+            )
             if notebook in notebooks:
                 steps.append(Step(notebook, protocol, parameters, outputs, needs))
     _check_prices(symbol, str(steps[0].parameters.get("source", "auto")))

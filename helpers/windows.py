@@ -125,8 +125,8 @@ PROTOCOLS = {
 def protocol(name: str, /, **changes: Any) -> Protocol:
     """The preset `name`, with some fields changed.
 
-    A preset whose split, scaling, tuning part or target is changed is another protocol: unless `changes` give it a name, the
-    change becomes part of its name (`described_tune_on_validation`).
+    A preset whose split, scaling, tuning part or target is changed is another protocol: unless `changes` give it a
+    name, the change becomes part of its name (`described_tune_on_validation`).
 
     Raises
     ------
@@ -271,8 +271,8 @@ class Dataset:
         y_train = scaled[part.train]
         if self.protocol.target == "change":
             changes = exact[part.train] - exact[part.train - 1]
-            # Changes are some thousandths of the scaled range: in their own unit the network's first, random outputs and
-            # the steps of its training are of the size of what it is to learn.
+            # Changes are some thousandths of the scaled range: in their own unit the network's first, random outputs
+            # and the steps of its training are of the size of what it is to learn.
             unit = float(changes.std()) or 1.0
             y_train = (changes / unit).astype(np.float32)
         views = sliding_window_view(scaled, int(length))  # views[i] holds the closes i ... i + length - 1
