@@ -203,7 +203,7 @@ def cumulative(gaps: Mapping[str, Mapping[str, pd.Series]]) -> Figure:
         Series -> forecaster -> gap in squared percent, indexed by date.
     """
     with style():
-        fig, axes = new(6.4, 0.8 + 1.9 * len(gaps), len(gaps), 1, squeeze=False)
+        fig, axes = new(6.4, 1.0 + 1.9 * len(gaps), len(gaps), 1, squeeze=False)
         for ax, (name, curves) in zip(axes[:, 0], gaps.items(), strict=True):
             ax.axhline(0, color=NAIVE, lw=2.5)
             for i, (label, gap) in enumerate(curves.items()):
@@ -211,7 +211,7 @@ def cumulative(gaps: Mapping[str, Mapping[str, pd.Series]]) -> Figure:
             ax.set_title(name)
             ax.xaxis.set_major_locator(ticker.MaxNLocator(6))
             ax.tick_params(axis="x", labelsize=8)
-        fig.supylabel("Cumulative gain on yesterday's close (%²)", fontsize=10)
+        fig.supylabel("Gain on yesterday's close (%²)", fontsize=10)
         handles, labels = axes[0, 0].get_legend_handles_labels()
         fig.legend(
             [*handles, Line2D([], [], color=NAIVE, lw=2.5)], [*labels, "yesterday's close"],

@@ -145,7 +145,7 @@ headings = {
 }  # fmt: skip
 formats = {
     "Seeds": ".0f", "Ratio": ",.4g", "RMSE (points)": ",.1f", "MAPE (%)": ".2f", "MASE": ",.2f", "Theil's U2": ",.4g",
-    "Direction right": ".1%", "DM p": ".3f", "PT p": ".3f", "Confidence set p": ".3f",
+    "Direction right": ".1%", "DM p": "p", "PT p": "p", "Confidence set p": "p",
 }  # fmt: skip
 
 
@@ -159,7 +159,8 @@ def show(name: str):
         protocol=name,
         formats=formats,
         caption=f"Every forecaster on the test days of protocol {name}: "
-        f"{windows.protocol(name, as_of=as_of).text}. No forecaster beats yesterday's close: p = {validity.p_text(p)} (superior predictive "
+        f"{windows.protocol(name, as_of=as_of).text}. No forecaster beats "
+        f"yesterday's close: p = {validity.p_text(p)} (superior predictive "
         f"ability). {data.caption}.",
         ours=f"the best network's squared error is {figures.number(below)} times that of yesterday's close",
         **saved,
@@ -409,7 +410,8 @@ fig
 # ## 6. The days after publication
 #
 # Everything above was chosen on closes up to the date in the setting. Now the chosen configurations are trained on all
-# of them, frozen, and scored once on every later close. Nothing is tuned on these days, and no other notebook sees them.
+# of them, frozen, and scored once on every later close. Nothing is tuned on these days, and no other notebook sees
+# them.
 
 # %%
 after = {}
@@ -482,6 +484,7 @@ verdicts = pd.concat(
 tables.save(
     verdicts,
     "V-tab05",
+    formats={c: "p" if c.endswith("_p") else ",.4g" for c in verdicts if c.endswith(("_p", "_ratio"))},
     caption=f"Each series, model against yesterday's close: ratios of squared errors, p-values of Diebold-Mariano and "
     f'Pesaran-Timmermann tests, and of "none beats yesterday\'s close" (spa_p). {where}',
     ours=f"{main}, change: ratio {verdicts.loc[0, 'change_ratio']:.4g}, "
@@ -529,7 +532,8 @@ Markdown(f"""
 - **The controls.** {controls} The network of changes reaches {medians[control, "change"]:.3g} times the error of
   yesterday's close in the predictable series, where its law allows {limit:.3g}.
 - **The papers' way of forecasting, the level.** On real series it is worse than yesterday's close in
-  {count("level", "worse")} of {rows} rows of the verdict and better in {count("level", "better")}; on the {main} its squared error is
+  {count("level", "worse")} of {rows} rows of the verdict and better in {count("level", "better")};
+  on the {main} its squared error is
   {by_series.loc[main, "level_ratio"]:,.3g} times that of yesterday's close. To closes beyond the
   range trained on it has no answer.
 - **The change.** Better in {count("change", "better")}, no different in {count("change", "no different")}, worse in
