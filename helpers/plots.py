@@ -73,11 +73,13 @@ def _mark_episodes(ax: Axes, first: pd.Timestamp, last: pd.Timestamp) -> None:
     tints, order = ("#EBC48A", "#DDEAF4"), [name for name, _, _ in EPISODES]  # neighbours differ
     seen = [(name, pd.Timestamp(a), pd.Timestamp(b) if b else last) for name, a, b in EPISODES]
     seen = [(name, max(a, first), min(b, last)) for name, a, b in seen if a < last and b > first]
+    apart, place = (last - first) * 0.037, first  # slanted names closer than this would touch
     for name, start, end in seen:
         ax.axvspan(start, end, color=tints[order.index(name) % 2], lw=0, zorder=0)
+        place = max(start + (end - start) / 2, place)
         ax.annotate(
             name,
-            (start + (end - start) / 2, 1.0),
+            (place, 1.0),
             xycoords=("data", "axes fraction"),
             xytext=(0, 4),
             textcoords="offset points",
@@ -88,6 +90,7 @@ def _mark_episodes(ax: Axes, first: pd.Timestamp, last: pd.Timestamp) -> None:
             fontsize=8.5,
             annotation_clip=False,
         )
+        place += apart
 
 
 def scaled_closes(scaled: pd.Series, *, symbol: str = "S&P 500") -> Figure:

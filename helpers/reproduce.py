@@ -187,8 +187,8 @@ def plan(
                 _unknown_parameter(f"params/{profile}.yml, {notebook}", name, cells[notebook])
             _check_type(f"params/{profile}.yml, {notebook}", name, value, cells[notebook][name])
 
-    output = output or _output(profile, symbol, changes)
-    outputs = paths.outputs(output)
+    outputs = paths.outputs(output or _output(profile, symbol, changes))
+    output = "" if outputs.root == paths.ROOT else os.path.relpath(outputs.root, paths.ROOT)  # rendered, so relative
     chosen = {"profile": profile, "symbol": symbol, "output": output, "train": not draw_only}
     steps = []
     for notebook in NEEDS:
@@ -465,13 +465,14 @@ def fetch(symbol: str) -> str:
         except prices.PricesError:
             if (paths.RAW / f"{symbol.upper().removeprefix('^')}.csv").exists():
                 raise
-        logging.getLogger("helpers.prices").setLevel(logging.ERROR)
+        for name in ("helpers.prices", "yfinance"):  # their words on attempts; the outcome is said here
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         return prices.download(symbol, sleep=once).caption + "."
     except Unreachable:
         try:
             packaged = prices.load(symbol, source="packaged").caption
         except prices.PricesError as error:
-            raise ReproduceError(str(error)) from None
+            raise ReproduceError(f"Yahoo Finance cannot be reached. {error}") from None
         return f"Yahoo Finance cannot be reached: going on with {packaged}."
     except prices.PricesError as error:
         raise ReproduceError(str(error)) from None

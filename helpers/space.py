@@ -64,6 +64,8 @@ class LstmConfig:
             raise ValueError(f"learning_rate must be a positive number, not {self.learning_rate!r}.")
         if not 0 <= self.dropout_rate < 1:
             raise ValueError(f"dropout_rate must lie in [0, 1), not {self.dropout_rate!r}.")
+        for name in ("learning_rate", "dropout_rate"):
+            object.__setattr__(self, name, float(getattr(self, name)))
 
     def as_dict(self) -> dict[str, Any]:
         """The six hyperparameters by name, in the order of `HYPERPARAMETERS`."""

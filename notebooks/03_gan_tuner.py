@@ -291,7 +291,8 @@ fig
 # ## 20 iterations: the cost
 #
 # Processor use is that of the trial's process in percent of all cores, memory the most that this process held. The
-# paper's numbers are those of its whole machine; the levels cannot be compared, the course over the iterations can.
+# paper's numbers seem to be those of its whole machine, so the levels cannot be compared; the course over the
+# iterations can.
 
 # %%
 fig = plots.metric_over_iterations(short, "cpu_percent", tuner="gan", average=True, claims=True)
@@ -311,7 +312,8 @@ figures.save(
     fig,
     "A-fig13",
     caption=f"Peak memory of the trial's process, with its average. {where}",
-    ours=f"average {short['peak_rss_mb'].mean():,.0f} MB",
+    ours=f"average {short['peak_rss_mb'].mean():,.0f} MB of the process, "
+    f"{short['memory_used_mb'].mean():,.0f} MB in use on the machine",
     published=f"average {paper.memory_mb:,.2f} MB",
     **saved,
 )
@@ -393,9 +395,10 @@ Markdown(f"""
   {overall.mse:.6f}, at iteration {overall.iteration}: here the paper's rule
   {"holds" if overall.iteration <= len(short) else "does not hold"}. One study cannot say how often.
 - **Cost.** {short["seconds"].sum():,.0f} s for {len(short)} iterations (the paper: {paper.seconds:,.0f} s),
-  {short["cpu_percent"].mean():.1f} % of the processor and {short["peak_rss_mb"].mean():,.0f} MB on average (the
-  paper: {paper.cpu_percent:.1f} % and {paper.memory_mb:,.0f} MB, of another machine and measured in another way). The
-  tuner itself took {short["sampler_seconds"].sum():.1f} s.
+  {short["cpu_percent"].mean():.1f} % of the processor and {short["peak_rss_mb"].mean():,.0f} MB on average, with
+  {short["memory_used_mb"].mean():,.0f} MB in use on the whole machine (the paper: {paper.cpu_percent:.1f} % and
+  {paper.memory_mb:,.0f} MB, of another machine and measured in another way). The tuner itself took
+  {short["sampler_seconds"].sum():.1f} s.
 - {failed} of {len(records)} trials failed; {repeated} configurations were repeated.
 - **Residuals.** The mean of actual minus predicted is {residual.mean():+.1f} points; {(residual > 0).mean():.0%} of
   the residuals are above zero.

@@ -1,0 +1,810 @@
+"""The papers' claims, judged by rule.
+
+A claim is made of parts: a statistic, its interval, and the range that the paper's words say it lies in. A part *holds*
+if the interval lies in the range, *fails* if it lies outside, and is undecided if it reaches over the range's end or if
+there is no interval (one run says nothing about others). A claim on one basis
+
+- holds if all its parts hold,
+- does not hold if none holds and at least one fails,
+- holds in part if some hold and others do not,
+- cannot be judged if all are undecided, or if its records are missing.
+
+The bases: `printed`, the paper's own table (facts: no interval needed); `rows`, the published configurations trained
+again, medians over the seeds, under the learning rates (as printed or tenfold) that fit the paper's MSEs better;
+`tuners`, our runs of the tuners. Rows and tuners each under a protocol. Over all, a claim holds (does not hold) if it
+does on every basis that can judge it, and holds in part otherwise; the printed tables and `clean` do not count there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from helpers import intervals, published, replication, search_shape, study
+from helpers.intervals import Estimate
+from helpers.windows import Dataset
+
+HOLDS, FAILS, PART, UNJUDGED = "holds", "does not hold", "holds in part", "cannot be judged"
+VERDICTS = (HOLDS, PART, FAILS, UNJUDGED)
+PRINTED = "printed"
+SHORT_RUN = 20  # iterations after which both papers stop
+BEST_ROWS: Mapping[str, int] = {"generator": 18, "bayesian": 28, "gan": 17}  # the papers' best iterations
+CHRONOLOGICAL = ("described", "clean")
+BLOCK = 20  # test days that are resampled together: neighbouring residuals are alike
+
+
+@dataclass(frozen=True)
+class Part:
+    """A statistic and the range that a claim says it lies in.
+
+    Attributes
+    ----------
+    text : str
+        What the statistic is.
+    estimate : Estimate
+    low, high : float
+        Ends of the claimed range.
+    exact : bool
+        The value is a fact about a printed table, so that no interval is needed.
+    spec : str
+        Format of the numbers.
+    """
+
+    text: str
+    estimate: Estimate
+    low: float = -math.inf
+    high: float = math.inf
+    exact: bool = False
+    spec: str = ".2f"
+
+    @property
+    def verdict(self) -> str:
+        e = self.estimate
+        low, high = (e.value, e.value) if self.exact else (e.low, e.high)
+        if not (math.isfinite(low) and math.isfinite(high)):
+            return "undecided"
+        if low >= self.low and high <= self.high:
+            return "holds"
+        return "fails" if high < self.low or low > self.high else "undecided"
+
+    def __str__(self) -> str:
+        return f"{self.text} {format(self.estimate, self.spec)}"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A claim on one basis."""
+
+    verdict: str
+    parts: tuple[Part, ...] = ()
+    reason: str = ""
+
+    @property
+    def text(self) -> str:
+        """The statistics in words, or why there are none."""
+        return "; ".join(map(str, self.parts)) or self.reason
+
+
+def judge(parts: Sequence[Part]) -> Judgement:
+    """The verdict of a claim's parts on one basis; see the module's rule."""
+    said = [part.verdict for part in parts]
+    if not said:
+        return Judgement(UNJUDGED, reason="no records")
+    if all(v == "holds" for v in said):
+        return Judgement(HOLDS, tuple(parts))
+    if any(v == "holds" for v in said):
+        return Judgement(PART, tuple(parts))
+    if any(v == "fails" for v in said):
+        return Judgement(FAILS, tuple(parts))
+    few = any(not math.isfinite(p.estimate.low) for p in parts)
+    reason = "one run says nothing about others" if few else "the interval reaches over the end of the claimed range"
+    return Judgement(UNJUDGED, tuple(parts), reason)
+
+
+def overall(judgements: Mapping[str, Judgement]) -> str:
+    """The verdict over all bases; see the module's rule."""
+    said = {
+        j.verdict
+        for basis, j in judgements.items()
+        if basis != PRINTED and not basis.endswith("clean") and j.verdict != UNJUDGED
+    }
+    if not said:
+        return UNJUDGED
+    return said.pop() if len(said) == 1 else PART
+
+
+# Evidence.
+
+
+class Missing(Exception):
+    """The records that a claim needs are not there; the message says which."""
+
+
+@dataclass
+class Evidence:
+    """What there is to judge by.
+
+    Attributes
+    ----------
+    replayed : pandas.DataFrame
+        From `replication.replay` or `records`.
+    runs : mapping of (tuner, protocol) to list of pandas.DataFrame
+        Records of our runs of the tuners, one table a seed. Tuners: generator, zero, gan, bayesian, bayesian_warped,
+        random_generator, random_gan.
+    forecasts : mapping of (tuner, protocol) to dict of str to Estimate
+        From `forecast_estimates`, of each tuner's best LSTM.
+    absent : mapping of (tuner, protocol) to str
+        Why there are none.
+    """
+
+    replayed: pd.DataFrame
+    runs: Mapping[tuple[str, str], list[pd.DataFrame]] = field(default_factory=dict)
+    forecasts: Mapping[tuple[str, str], Mapping[str, Estimate]] = field(default_factory=dict)
+    absent: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def reading(self, table: str, protocol: str) -> str:
+        """The better of a protocol's two readings for a table: the one whose MSEs are nearer to the paper's.
+
+        Raises
+        ------
+        Missing
+            If neither was trained.
+        """
+        names = [name for name, r in replication.READINGS.items() if r.protocol == protocol]
+        found = {name: replication.mean_distance(self.replayed, table, name) for name in names}
+        found = {name: distance for name, distance in found.items() if math.isfinite(distance)}
+        if not found:
+            raise Missing(f"the rows were not trained under {protocol}")
+        return min(found, key=found.__getitem__)
+
+    def rows(self, table: str, protocol: str, *, row: int | None = None) -> pd.DataFrame:
+        """A table's rows trained again, medians over the seeds, indexed like records; or all seeds of one row."""
+        name = self.reading(table, protocol)
+        mine = self.replayed[(self.replayed["table"] == table) & (self.replayed["reading"] == name)]
+        mine = mine[mine["status"] == "ok"]
+        if row is not None:
+            if not (mine["row"] == row).any():
+                raise Missing(f"row {row} was not trained under {protocol}")
+            return mine[mine["row"] == row]
+        number = mine.select_dtypes("number").drop(columns=["seed"])
+        return number.groupby("row").median().rename_axis("iteration").reset_index()
+
+    def tables(self, tuner: str, basis: str) -> list[pd.DataFrame]:
+        """Records of a tuner on a basis: one table, or one a seed.
+
+        Raises
+        ------
+        Missing
+        """
+        if basis == PRINTED:
+            return [published.records(tuner)]
+        kind, protocol = basis.split(":")
+        if kind == "rows":
+            return [self.rows(tuner, protocol)]
+        found = self.runs.get((tuner, protocol), [])
+        if not found:
+            raise Missing(self.absent.get((tuner, protocol), f"no runs of {tuner} under {protocol}"))
+        return found
+
+    def short(self, tuner: str, basis: str) -> list[pd.DataFrame]:
+        """The same, the first 20 iterations of each (all of a Bayesian search)."""
+        found = self.tables(tuner, basis)
+        return found if tuner.startswith("bayesian") else [t.head(SHORT_RUN) for t in found]
+
+    def forecast(self, tuner: str, basis: str) -> Mapping[str, Estimate]:
+        """Numbers of the best LSTM's forecast: over the seeds of the published best row, or of our best.
+
+        Raises
+        ------
+        Missing
+        """
+        if basis == PRINTED:
+            raise Missing("not in the paper's tables")
+        kind, protocol = basis.split(":")
+        if kind == "tuners":
+            if (tuner, protocol) not in self.forecasts:
+                raise Missing(self.absent.get((tuner, protocol), f"no forecasts of {tuner} under {protocol}"))
+            return self.forecasts[(tuner, protocol)]
+        row = self.rows(tuner, protocol, row=BEST_ROWS[tuner]).copy()
+        row["lag_1_less_0"] = row["lag_1"] - row["lag_0"]
+        return {name: intervals.bootstrap(np.mean, row[name].dropna()) for name in FORECAST_NUMBERS}
+
+
+FORECAST_NUMBERS = (*replication.FORECAST, "lag_1_less_0")
+
+
+def forecast_estimates(
+    dataset: Dataset, predicted: np.ndarray, *, stage: str = "final", draws: int = 200
+) -> dict[str, Estimate]:
+    """The numbers of `replication.forecast_statistics` with intervals over blocks of 20 test days.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    predicted : numpy.ndarray, shape (m,)
+        Scaled units.
+    stage : {"tune", "final"}
+    draws : int
+    """
+    positions = dataset.test_targets(stage)
+    found = replication.forecast_statistics(dataset, predicted, stage=stage)
+    found["lag_1_less_0"] = found["lag_1"] - found["lag_0"]
+    starts = np.arange(0, len(positions), BLOCK)
+    rng = np.random.default_rng([0, len(positions)])
+    drawn: dict[str, list[float]] = {name: [] for name in FORECAST_NUMBERS}
+    for _ in range(draws):
+        chosen = np.concatenate([np.arange(s, min(s + BLOCK, len(positions))) for s in rng.choice(starts, len(starts))])
+        sample = replication.statistics_at(dataset, predicted[chosen], positions[chosen], stage=stage)
+        sample["lag_1_less_0"] = sample["lag_1"] - sample["lag_0"]
+        for name in FORECAST_NUMBERS:
+            drawn[name].append(sample[name])
+    estimates = {}
+    for name, values in drawn.items():
+        finite = np.array(values, dtype=float)
+        finite = finite[np.isfinite(finite)]
+        low, high = np.quantile(finite, [0.025, 0.975]) if len(finite) else (math.nan, math.nan)
+        estimates[name] = Estimate(float(found[name]), float(low), float(high), len(starts))
+    return estimates
+
+
+def gather(
+    folder: str | Path, replayed: pd.DataFrame, datasets: Mapping[str, Dataset], *, forecasts: bool = True
+) -> Evidence:
+    """The records in a folder: studies of notebooks 02 to 04 and the seeds of this one, of the same data alone.
+
+    Parameters
+    ----------
+    folder : path
+    replayed : pandas.DataFrame
+    datasets : mapping of str to Dataset
+        By protocol.
+    forecasts : bool
+        Whether to read the forecasts of the tuners' best LSTMs.
+    """
+    runs: dict[tuple[str, str], list[pd.DataFrame]] = {}
+    found_forecasts, absent = {}, {}
+    for protocol, dataset in datasets.items():
+        for tuner, patterns in _STUDIES.items():
+            names = [p.format(protocol=protocol) for p in patterns]
+            loaded: dict[Any, pd.DataFrame] = {}
+            for name in dict.fromkeys(n for pattern in names for n in _matching(folder, pattern)):
+                try:
+                    one = study.load(name, folder)
+                except study.StudyError as error:
+                    absent[(tuner, protocol)] = str(error)
+                    continue
+                identity = one.user_attrs.get("identity", {})
+                said = identity.get("protocol") or {"name": ""}
+                same = all(getattr(dataset.protocol, key, None) == value for key, value in said.items())
+                if identity.get("data") != dataset.data_sha256 or not same:
+                    absent[(tuner, protocol)] = f"the records of {name} are of other data"
+                    continue
+                table = study.records(one)
+                key = (identity.get("sampler"), identity.get("seed"))  # notebook 02's study is one of the seeds
+                if len(table) > len(loaded.get(key, ())):
+                    loaded[key] = table
+                if forecasts and name == names[0] and tuner in BEST_ROWS:
+                    within = None if tuner == "bayesian" else SHORT_RUN
+                    try:
+                        winner = study.winner(one, dataset, folder=folder, within=within, train=False)
+                        found_forecasts[(tuner, protocol)] = forecast_estimates(dataset, winner.predictions)
+                    except study.StudyError as error:
+                        absent.setdefault((tuner, protocol), str(error))
+            if loaded:
+                runs[(tuner, protocol)] = list(loaded.values())
+            else:
+                absent.setdefault((tuner, protocol), f"no study {names[0]} is recorded")
+    return Evidence(replayed, runs, found_forecasts, absent)
+
+
+# Names of studies: those of notebooks 02 to 04 first, then this notebook's seeds.
+_STUDIES: Mapping[str, tuple[str, ...]] = {
+    "generator": ("generator_{protocol}", "generator-paper-{protocol}-s*"),
+    "zero": ("generator-zero-{protocol}-s*",),
+    "gan": ("gan_{protocol}", "gan-{protocol}-s*"),
+    "bayesian": ("bayesian_{protocol}", "bayesian-{protocol}-s*"),
+    "bayesian_warped": ("bayesian_warped_{protocol}",),
+    "random_generator": ("random-generator-{protocol}",),
+    "random_gan": ("random-gan-{protocol}",),
+}
+
+
+def _matching(folder: str | Path, pattern: str) -> list[str]:
+    return sorted(path.stem for path in Path(folder).glob(f"{pattern}.journal"))
+
+
+# Statistics of claims.
+
+Judge = Callable[[Evidence, str], list[Part]]
+
+
+def _pooled(tables: Sequence[pd.DataFrame], column: str) -> np.ndarray:
+    for table in tables:
+        if column not in table:
+            raise Missing("not in the paper's tables")
+    values = np.concatenate([table[column].to_numpy(dtype=float) for table in tables])
+    return values[np.isfinite(values)]
+
+
+def _by_run(
+    statistic: Callable[..., np.ndarray], *groups: Sequence[pd.DataFrame], column: str, transform: Any = None
+) -> Estimate:
+    """A statistic of one tuner's values, or of two tuners', with its interval.
+
+    With at least three runs of each: the mean over the runs, the interval over the runs. With fewer: over the
+    iterations, taken as independent.
+    """
+    transform = transform or (lambda x: x)
+    count = min(len(group) for group in groups)
+    if count >= 3:
+        values = [
+            float(statistic(*(transform(_pooled([group[i]], column)) for group in groups), axis=-1))
+            for i in range(count)
+        ]
+        return intervals.bootstrap(np.mean, values)
+    samples = [transform(_pooled(group, column)) for group in groups]
+    return intervals.bootstrap(statistic, *samples, paired=False)
+
+
+def _superiority(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Probability that a value of x is below one of y, ties half."""
+    below = (x[..., :, None] < y[..., None, :]).mean(axis=(-2, -1))
+    return below + 0.5 * (x[..., :, None] == y[..., None, :]).mean(axis=(-2, -1))
+
+
+def _spread_ratio(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
+    return x.std(axis=-1) / np.maximum(y.std(axis=-1), 1e-300)
+
+
+def _mean_ratio(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
+    return x.mean(axis=-1) / y.mean(axis=-1)
+
+
+def _variation(x: np.ndarray, axis: int = -1) -> np.ndarray:
+    return x.std(axis=-1) / np.maximum(np.abs(x.mean(axis=-1)), 1e-300)
+
+
+def _share(low: float, high: float) -> Callable[..., np.ndarray]:
+    def share(x: np.ndarray, axis: int = -1) -> np.ndarray:
+        return ((x >= low) & (x <= high)).mean(axis=-1)
+
+    return share
+
+
+def _lower_mse(ev: Evidence, basis: str) -> list[Part]:
+    e = _by_run(_superiority, ev.short("generator", basis), ev.short("bayesian", basis), column="mse")
+    return [Part("probability that a generator trial has the lower MSE", e, low=0.5, exact=basis == PRINTED)]
+
+
+def _steadier_mse(ev: Evidence, basis: str) -> list[Part]:
+    e = _by_run(_spread_ratio, ev.short("generator", basis), ev.short("bayesian", basis), column="mse")
+    return [Part("spread of the generator's MSE over the Bayesian", e, high=1.0, exact=basis == PRINTED)]
+
+
+def _better_best(ev: Evidence, basis: str) -> list[Part]:
+    ours, theirs = ev.short("generator", basis), ev.short("bayesian", basis)
+    count = min(len(ours), len(theirs))
+    logs = [math.log10(theirs[i]["mse"].min() / ours[i]["mse"].min()) for i in range(count)]
+    e = intervals.bootstrap(np.mean, logs)
+    return [Part("log10 of the Bayesian best MSE over the generator's", e, low=0.0, exact=basis == PRINTED)]
+
+
+def _within_20(tuner: str) -> Judge:
+    def parts(ev: Evidence, basis: str) -> list[Part]:
+        runs = [t for t in ev.tables(tuner, basis) if len(t) > SHORT_RUN and t["mse"].notna().any()]
+        if not runs:
+            raise Missing(f"no run of the {tuner} is longer than {SHORT_RUN} iterations")
+        early = [t.loc[t["mse"].idxmin(), "iteration"] <= SHORT_RUN for t in runs]
+        length = min(len(t) for t in runs)
+        text = f"share of runs of {length} or more iterations with the best in the first {SHORT_RUN} "
+        text += f"(any order: {SHORT_RUN / length:.2f})"
+        return [Part(text, intervals.proportion(sum(early), len(early)), low=0.9)]
+
+    return parts
+
+
+def _iterations_to_reach(ev: Evidence, basis: str) -> list[Part]:
+    extra, censored = [], 0
+    for ours, theirs in zip(ev.short("generator", basis), ev.tables("bayesian", basis), strict=False):
+        target, needed = ours["mse"].min(), int(ours.loc[ours["mse"].idxmin(), "iteration"])
+        reached = theirs.loc[theirs["mse"] <= target, "iteration"]
+        censored += reached.empty
+        extra.append((len(theirs) + 1 if reached.empty else int(reached.iloc[0])) / needed)
+    text = "Bayesian iterations to reach the generator's best, over the generator's own"
+    text += f" ({censored} of {len(extra)} gave up, counted as one more than tried)" if censored else ""
+    # Logs: a ratio of 2 and one of 1/2 are alike.
+    e = intervals.bootstrap(lambda x, axis=-1: 10 ** np.mean(x, axis=axis), np.log10(extra))
+    return [Part(text, e, low=1.0, exact=basis == PRINTED)]
+
+
+def _total_time(ev: Evidence, basis: str) -> list[Part]:
+    ours, theirs = ev.short("generator", basis), ev.tables("bayesian", basis)
+    if basis.startswith("tuners"):
+
+        def total(table: pd.DataFrame) -> float:
+            return float((table["seconds"] + table["sampler_seconds"].fillna(0)).sum())
+
+        ratios = [total(b) / total(g) for g, b in zip(ours, theirs, strict=False)]
+        e = intervals.bootstrap(lambda x, axis=-1: 10 ** np.mean(x, axis=axis), np.log10(ratios))
+    else:
+        e = _by_run(lambda x, y, axis=-1: y.sum(axis=-1) / x.sum(axis=-1), ours, theirs, column="seconds")
+    return [Part("total Bayesian time over the generator's", e, low=1.0, exact=basis == PRINTED, spec=".1f")]
+
+
+def _iteration_time(ev: Evidence, basis: str) -> list[Part]:
+    e = _by_run(_mean_ratio, ev.short("bayesian", basis), ev.short("generator", basis), column="seconds")
+    return [Part("time of a Bayesian iteration over a generator's", e, low=1.0, exact=basis == PRINTED, spec=".1f")]
+
+
+def _rising_time(ev: Evidence, basis: str) -> list[Part]:
+    tables = ev.tables("bayesian", basis)
+
+    def correlation(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
+        return replication.spearman(x, y)
+
+    if len(tables) >= 3:
+        values = [float(correlation(t["iteration"].to_numpy(), t["seconds"].to_numpy())) for t in tables]
+        e = intervals.bootstrap(np.mean, values)
+    else:
+        whole = pd.concat(tables)[["iteration", "seconds"]].dropna()
+        e = intervals.bootstrap(correlation, whole["iteration"], whole["seconds"])
+    return [Part("rank correlation of iteration and time", e, low=0.0, exact=basis == PRINTED)]
+
+
+def _ranges(metric: str, ours: tuple[float, float], theirs: tuple[float, float], often: float) -> Judge:
+    def parts(ev: Evidence, basis: str) -> list[Part]:
+        found = []
+        for tuner, (low, high), least in (("generator", ours, 0.5), ("bayesian", theirs, often)):
+            e = _by_run(_share(low, high), ev.short(tuner, basis), column=metric)
+            region = f"in {low:g} to {high:g}" if math.isfinite(low) else f"under {high:g}"
+            text = f"{tuner}: share of trials with {metric.upper()} {region}"
+            found.append(Part(text, e, low=least, exact=basis == PRINTED))
+        return found
+
+    return parts
+
+
+def _r2(ev: Evidence, basis: str) -> list[Part]:
+    share = _by_run(_share(0.8, 1.0), ev.short("generator", basis), column="r2")
+    least = _by_run(lambda x, axis=-1: x.min(axis=-1), ev.short("bayesian", basis), column="r2")
+    return [
+        Part("generator: share of trials with R² in 0.8 to 1", share, low=0.5, exact=basis == PRINTED),
+        Part("Bayesian: least R²", least, low=-0.8, high=-0.2, exact=basis == PRINTED),
+    ]
+
+
+def _residuals(ev: Evidence, basis: str) -> list[Part]:
+    f = ev.forecast("generator", basis)
+    return [
+        Part("share of residuals of the last year within 50 points", f["within_50_last_year"], low=0.5),
+        Part("skewness of the residuals", f["residual_skew"], low=0.0, high=1.0),
+    ]
+
+
+def _direction(ev: Evidence, basis: str) -> list[Part]:
+    return [
+        Part(
+            "share of days with the right direction", ev.forecast("generator", basis)["direction"], low=0.5, spec=".3f"
+        )
+    ]
+
+
+def _cyclic(tuner: str) -> Judge:
+    def parts(ev: Evidence, basis: str) -> list[Part]:
+        tested = [search_shape.cycles(np.log10(t["mse"].dropna())) for t in ev.tables(tuner, basis) if len(t) >= 6]
+        if not tested:
+            raise Missing("too few iterations")
+        if len(tested) >= 3:
+            e = intervals.proportion(sum(c.found for c in tested), len(tested))
+            return [Part("share of runs with a period (5 % by chance)", e, low=0.05)]
+        c = max(tested, key=lambda c: c.n)
+        text = (
+            f"strongest period {c.period:.1f} of {c.n} iterations holds {c.g:.2f} of the variance; in random order, p ="
+        )
+        return [Part(text, Estimate(c.g_p, math.nan, math.nan, c.n), high=0.05, exact=True)]  # the test is the interval
+
+    return parts
+
+
+def _low_and_steady(ev: Evidence, basis: str) -> list[Part]:
+    space = search_shape.SPACES["generator"]
+
+    def spread(table: pd.DataFrame) -> float:
+        return float(search_shape.coordinates(table, space).std(axis=0).mean())
+
+    ours, theirs = ev.short("generator", basis), ev.short("bayesian", basis)
+    ratios = [spread(g) / spread(b) for g, b in zip(ours, theirs, strict=False)]
+    levels = [float(search_shape.coordinates(g, space).mean()) for g in ours]
+    batch = [float((g["batch_size"] <= 256).mean()) for g in ours]
+    dropout = [float((g["dropout_rate"] <= 0.4 + 1e-9).mean()) for g in ours]
+    exact = basis == PRINTED
+    return [
+        Part(
+            "generator's spread over the ranges, over the Bayesian",
+            intervals.bootstrap(np.mean, ratios),
+            high=1.0,
+            exact=exact,
+        ),
+        Part("generator's mean place in the ranges", intervals.bootstrap(np.mean, levels), high=1 / 3, exact=exact),
+        Part("batch size at most 256", intervals.bootstrap(np.mean, batch), low=0.9, exact=exact),
+        Part("dropout at most 0.4", intervals.bootstrap(np.mean, dropout), low=0.9, exact=exact),
+    ]
+
+
+def _gan_r2(ev: Evidence, basis: str) -> list[Part]:
+    tables = ev.short("gan", basis)
+    if "r2" not in tables[0]:
+        raise Missing("not in the paper's tables")
+    third = max(len(tables[0]) // 3, 1)
+    early = _by_run(_share(-math.inf, 0.0), [t.head(third) for t in tables], column="r2")
+    late = _by_run(_share(0.9, 1.0), [t.tail(third) for t in tables], column="r2")
+    return [
+        Part("share of negative R² in the first third", early, low=1e-9),
+        Part("share of R² above 0.9 in the last third", late, low=0.5),
+    ]
+
+
+def _steady_resources(ev: Evidence, basis: str) -> list[Part]:
+    tables = ev.short("gan", basis)
+    cpu = _by_run(_variation, tables, column="cpu_percent")
+    memory = _by_run(_variation, tables, column="memory_used_mb")
+    means = (
+        f"average {_pooled(tables, 'cpu_percent').mean():.1f} % CPU, {_pooled(tables, 'memory_used_mb').mean():,.0f} MB"
+    )
+    return [
+        Part(f"{means}; variation of the CPU use", cpu, high=0.2),
+        Part("variation of the memory use", memory, high=0.1),
+    ]
+
+
+def _lag(ev: Evidence, basis: str) -> list[Part]:
+    f = ev.forecast("gan", basis)
+    return [
+        Part(
+            "correlation with the close's change of the day before, less that of the same day",
+            f["lag_1_less_0"],
+            low=0.0,
+        )
+    ]
+
+
+def _smooth(ev: Evidence, basis: str) -> list[Part]:
+    f = ev.forecast("gan", basis)
+    return [Part("spread of the forecast's daily changes over the closes'", f["roughness"], high=1.0)]
+
+
+def _towards_mean(ev: Evidence, basis: str) -> list[Part]:
+    return [Part("slope of the forecast on the close", ev.forecast("gan", basis)["slope"], high=1.0, spec=".3f")]
+
+
+def _underestimates(ev: Evidence, basis: str) -> list[Part]:
+    f = ev.forecast("gan", basis)
+    return [
+        Part("share of days forecast too low", f["share_under"], low=0.5),
+        Part("mean residual, points", f["residual_mean"], low=0.0, spec=".1f"),
+    ]
+
+
+def best_of(pool: np.ndarray, n: int, value: float) -> float:
+    """Probability that the best of `n` random configurations is worse than `value`; `pool` holds MSEs of random ones.
+
+    (1 - share of the pool that is at most `value`)^n: drawing with replacement.
+    """
+    return float((1.0 - np.mean(np.asarray(pool) <= value)) ** n)
+
+
+def _beats_random(tuner: str) -> Judge:
+    def parts(ev: Evidence, basis: str) -> list[Part]:
+        runs = ev.short(tuner, basis)
+        pool = _pooled(ev.tables(f"random_{tuner}", basis), "mse")
+        bests = np.array([t["mse"].min() for t in runs])
+        value = float(np.mean([best_of(pool, SHORT_RUN, b) for b in bests]))
+        rng = np.random.default_rng([0, len(pool)])
+        drawn = []
+        for _ in range(intervals.DRAWS if len(bests) > 1 and len(pool) > 1 else 0):
+            p, b = rng.choice(pool, len(pool)), rng.choice(bests, len(bests))
+            drawn.append(np.mean([best_of(p, SHORT_RUN, x) for x in b]))
+        low, high = np.quantile(drawn, [0.025, 0.975]) if drawn else (math.nan, math.nan)
+        text = f"probability that its best of {SHORT_RUN} beats the best of {SHORT_RUN} random ({len(bests)} runs, "
+        text += f"{len(pool)} random configurations)"
+        return [Part(text, Estimate(value, float(low), float(high), len(bests)), low=0.5)]
+
+    return parts
+
+
+def _feedback(ev: Evidence, basis: str) -> list[Part]:
+    ours, blind = ev.short("generator", basis), ev.short("zero", basis)
+    logs = [math.log10(b["mse"].min() / a["mse"].min()) for a, b in zip(ours, blind, strict=False)]
+    text = "log10 of the best MSE without feedback over that with it"
+    return [Part(text, intervals.bootstrap(np.mean, logs), low=0.0)]
+
+
+# The claims.
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A checkable claim of a paper.
+
+    Attributes
+    ----------
+    key : str
+    paper : {"G", "A"}
+    text : str
+        The claim, short.
+    place : str
+        Section, table or figure.
+    kinds : tuple of str
+        Bases that can judge it: "printed", "rows", "tuners".
+    parts : callable
+        From evidence and basis to the parts.
+    figure : str
+        The item that shows it.
+    """
+
+    key: str
+    paper: str
+    text: str
+    place: str
+    kinds: tuple[str, ...]
+    parts: Judge
+    figure: str
+
+
+_ALL, _OURS, _TUNERS, _TABLES = (PRINTED, "rows", "tuners"), ("rows", "tuners"), ("tuners",), (PRINTED, "tuners")
+
+CLAIMS: tuple[Claim, ...] = (
+    Claim("lower_mse", "G", "Lower MSE than Bayesian optimisation", "4.3.1", _ALL, _lower_mse, "G-fig16"),
+    Claim("steadier_mse", "G", "Steadier MSE than Bayesian optimisation", "4.3.1", _ALL, _steadier_mse, "G-fig16"),
+    Claim("better_best", "G", "Better accuracy in the end: the lower best MSE", "6", _ALL, _better_best, "G-fig16"),
+    Claim(
+        "within_20", "G", "The best within the first 20 iterations", "3.4",
+        _TUNERS, _within_20("generator"), "G-fig09",
+    ),
+    Claim(
+        "iterations", "G", "Bayesian optimisation needs more iterations to reach the generator's best", "4.2.2, 4.3.1",
+        _TABLES, _iterations_to_reach, "G-fig15",
+    ),
+    Claim("total_time", "G", "Bayesian optimisation takes longer in all", "4.3.2", _ALL, _total_time, "G-fig17"),
+    Claim("iteration_time", "G", "and longer an iteration", "4.3.2", _ALL, _iteration_time, "G-fig17"),
+    Claim("rising_time", "G", "and longer the more iterations it has done", "4.3.2", _ALL, _rising_time, "G-fig17"),
+    Claim("r2", "G", "R² of 0.8 to 1 for the generator, down to -0.4 for Bayesian", "4.3.3.1", _OURS, _r2, "G-fig18"),
+    Claim(
+        "rmse", "G", "RMSE under 0.10 for the generator, often 0.15 to 0.20 for Bayesian", "4.3.3.2", _ALL,
+        _ranges("rmse", (-math.inf, 0.10), (0.15, 0.20), 1 / 3), "G-fig19",
+    ),
+    Claim(
+        "mae", "G", "MAE under 0.06 for the generator, mostly 0.08 to 0.14 for Bayesian", "4.3.3.3", _OURS,
+        _ranges("mae", (-math.inf, 0.06), (0.08, 0.14), 0.5), "G-fig20",
+    ),
+    Claim(
+        "residuals", "G", "Residuals mostly within 50 points, slight right skew", "4.1.4", _OURS, _residuals, "G-fig14",
+    ),
+    Claim("direction", "G", "Its forecasts predict the price's direction", "4.1.3", _OURS, _direction, "G-fig13"),
+    Claim("cycles", "G", "The search goes in cycles", "3.4, 4.1.1", _TABLES, _cyclic("generator"), "G-fig11"),
+    Claim(
+        "low_and_steady", "G", "Low and steady hyperparameters, where Bayesian fluctuates", "4.3.4, table 7", _TABLES,
+        _low_and_steady, "G-fig21",
+    ),
+    Claim(
+        "title", "G", "Gradient-based tuning beats random choice", "title",
+        _TUNERS, _beats_random("generator"), "R-fig04",
+    ),
+    Claim(
+        "feedback", "G", "The feedback of the MSE is what finds the good ones", "abstract, 3.3",
+        _TUNERS, _feedback, "R-fig03",
+    ),
+    Claim(
+        "gan_within_20", "A", "The best within the first 20 iterations", "3.7",
+        _TUNERS, _within_20("gan"), "A-fig06",
+    ),
+    Claim("gan_cycles", "A", "The search goes in cycles", "3.7", _TABLES, _cyclic("gan"), "A-fig07"),
+    Claim("gan_r2", "A", "R² negative at first, near 1 later", "4.1.4", _OURS, _gan_r2, "A-fig11"),
+    Claim("resources", "A", "Steady use of CPU and memory", "4.2.1, 4.2.2", _TUNERS, _steady_resources, "A-fig12"),
+    Claim("lag", "A", "The forecast lags behind the close", "4.3.1", _OURS, _lag, "R-fig06"),
+    Claim("smooth", "A", "and is smoother than it", "4.3.1", _OURS, _smooth, "A-fig15"),
+    Claim("towards_mean", "A", "and is drawn towards the mean", "4.3.1", _OURS, _towards_mean, "A-fig15"),
+    Claim("underestimates", "A", "and is systematically too low", "4.3.2", _OURS, _underestimates, "A-fig16"),
+    Claim("gan_title", "A", "GAN-based tuning beats random choice", "title", _TUNERS, _beats_random("gan"), "A-fig08"),
+)  # fmt: skip
+
+
+def bases(claim: Claim, protocols: Sequence[str]) -> list[str]:
+    """The bases on which a claim is judged."""
+    found = [PRINTED] if PRINTED in claim.kinds else []
+    return found + [f"{kind}:{p}" for kind in ("rows", "tuners") if kind in claim.kinds for p in protocols]
+
+
+def verdicts(
+    evidence: Evidence, *, protocols: Sequence[str] = ("described", "published"), claims: Sequence[Claim] = CLAIMS
+) -> dict[str, dict[str, Judgement]]:
+    """Every claim on every basis: claim's key -> basis -> judgement."""
+    found: dict[str, dict[str, Judgement]] = {}
+    for claim in claims:
+        found[claim.key] = {}
+        for basis in bases(claim, protocols):
+            try:
+                judgement = judge(claim.parts(evidence, basis))
+            except Missing as missing:
+                judgement = Judgement(UNJUDGED, reason=str(missing))
+            found[claim.key][basis] = judgement
+    return found
+
+
+def table(judged: Mapping[str, Mapping[str, Judgement]]) -> pd.DataFrame:
+    """The claims in full: one row a claim and basis; `over all` stands on the first row of each claim."""
+    rows = []
+    for claim in CLAIMS:
+        for i, (basis, judgement) in enumerate(judged.get(claim.key, {}).items()):
+            kind, _, protocol = basis.partition(":")
+            note = f" ({judgement.reason})" if judgement.reason and judgement.parts else ""
+            rows.append(
+                {
+                    "paper": claim.paper if i == 0 else "",
+                    "claim": claim.text if i == 0 else "",
+                    "place": claim.place if i == 0 else "",
+                    "basis": f"{kind}, {protocol}" if protocol else kind,
+                    "statistic": judgement.text + note,
+                    "verdict": judgement.verdict,
+                    "over all": overall(judged[claim.key]) if i == 0 else "",
+                    "figure": claim.figure if i == 0 else "",
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def short_markdown(judged: Mapping[str, Mapping[str, Judgement]], *, figures: str = "figures") -> str:
+    """The short form, as Markdown: claim, place, verdict as printed, under each protocol, over all, link to the figure.
+
+    Parameters
+    ----------
+    judged : mapping
+        From `verdicts`.
+    figures : str
+        The folder of the figures, as a link from where the text will stand.
+    """
+    protocols = list(dict.fromkeys(b.partition(":")[2] for j in judged.values() for b in j if ":" in b))
+    lines = [
+        f"| Claim | Where | As printed | {' | '.join(p.capitalize() for p in protocols)} | Verdict |",
+        "| --- | --- |" + " --- |" * (len(protocols) + 2),
+    ]
+    for claim in CLAIMS:
+        if claim.key not in judged:
+            continue
+        found = judged[claim.key]
+        printed = found[PRINTED].verdict if PRINTED in found else "–"
+        cells = []
+        for p in protocols:
+            said = {b.partition(":")[0]: j.verdict for b, j in found.items() if b.endswith(f":{p}")}
+            unlike = len(set(said.values())) > 1
+            cells.append("; ".join(f"{k}: {v}" for k, v in said.items()) if unlike else next(iter(said.values()), "–"))
+        # Items of notebooks 02 to 05 exist once a protocol; this notebook's once.
+        picture = claim.figure if claim.figure.startswith("R-") else f"{claim.figure}_{protocols[0]}"
+        link = f"[{claim.text}]({figures}/{picture}.png)"
+        lines.append(
+            f"| {link} | {claim.paper} {claim.place} | {printed} | {' | '.join(cells)} | **{overall(found)}** |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def counts(judged: Mapping[str, Mapping[str, Judgement]]) -> dict[str, int]:
+    """How many claims got each verdict over all, in the order of `VERDICTS`."""
+    said = [overall(j) for j in judged.values()]
+    return {verdict: said.count(verdict) for verdict in VERDICTS}
+
+
+def changed_by_clean(judged: Mapping[str, Mapping[str, Judgement]]) -> list[tuple[str, str, str]]:
+    """Claims whose verdict on the replayed rows differs between `described` and `clean`: text, described, clean."""
+    found = []
+    for claim in CLAIMS:
+        j = judged.get(claim.key, {})
+        pair = [j.get(f"rows:{p}") for p in CHRONOLOGICAL]
+        if all(pair) and pair[0].verdict != pair[1].verdict and UNJUDGED not in (pair[0].verdict, pair[1].verdict):
+            found.append((claim.text, pair[0].verdict, pair[1].verdict))
+    return found

@@ -1,0 +1,146 @@
+"""Intervals: what a statistic would be on other rows, seeds or days of the same kind.
+
+Percentile bootstrap intervals and permutation tests with a generator of their own; pure functions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+LEVEL = 0.95
+DRAWS = 2000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A statistic with its interval.
+
+    Attributes
+    ----------
+    value, low, high : float
+        NaN where the data do not determine them.
+    n : int
+        Independent units that it rests on (rows, seeds, days).
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+    def __format__(self, spec: str) -> str:
+        spec = spec or ".3g"
+        if not math.isfinite(self.value):
+            return "–"
+        if not (math.isfinite(self.low) and math.isfinite(self.high)):
+            return format(self.value, spec)
+        return f"{self.value:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
+
+    def __str__(self) -> str:
+        return format(self, ".3g")
+
+
+def bootstrap(
+    statistic: Callable[..., np.ndarray],
+    *samples: ArrayLike,
+    seed: int = 0,
+    draws: int = DRAWS,
+    level: float = LEVEL,
+    paired: bool = True,
+) -> Estimate:
+    """Percentile bootstrap interval of a statistic of one sample or of several.
+
+    Parameters
+    ----------
+    statistic : callable
+        `statistic(x, y, ..., axis=-1)` reduces the last axis, like `numpy.mean`.
+    *samples : array_like, shape (n,)
+        If `paired`, all of one length and resampled together; else each is resampled on its own.
+    seed : int
+    draws : int
+    level : float
+        Coverage, in (0, 1).
+    paired : bool
+
+    Returns
+    -------
+    Estimate
+        `n` is the length of the shortest sample. With fewer than two values the interval is NaN: one value says
+        nothing about others.
+
+    Raises
+    ------
+    ValueError
+        Without samples, for one that is not one-dimensional, or for paired samples of different lengths.
+    """
+    arrays = [np.asarray(sample, dtype=float) for sample in samples]
+    if not arrays or any(a.ndim != 1 for a in arrays):
+        raise ValueError("bootstrap needs at least one sample, each of shape (n,).")
+    if paired and len({len(a) for a in arrays}) > 1:
+        raise ValueError(f"Paired samples must have one length, not {[len(a) for a in arrays]}.")
+    n = min(len(a) for a in arrays)
+    if n == 0:
+        return Estimate(math.nan, math.nan, math.nan, 0)
+    value = float(statistic(*arrays, axis=-1))
+    if n < 2:
+        return Estimate(value, math.nan, math.nan, n)
+    rng = np.random.default_rng([seed, n])
+    if paired:
+        index = rng.integers(n, size=(draws, n))
+        resampled = [a[index] for a in arrays]
+    else:
+        resampled = [a[rng.integers(len(a), size=(draws, len(a)))] for a in arrays]
+    low, high = _percentiles(statistic(*resampled, axis=-1), level)
+    return Estimate(value, low, high, n)
+
+
+def proportion(successes: int, n: int, *, level: float = LEVEL) -> Estimate:
+    """A share with Wilson's score interval, which holds for few trials and for shares of 0 and 1 as well.
+
+    Raises
+    ------
+    ValueError
+        If `successes` does not lie in 0 ... n.
+    """
+    if not 0 <= successes <= n:
+        raise ValueError(f"successes must lie between 0 and {n}, not {successes}.")
+    if n == 0:
+        return Estimate(math.nan, math.nan, math.nan, 0)
+    from scipy.stats import norm
+
+    z, p = float(norm.ppf(0.5 + level / 2)), successes / n
+    centre, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    low, high = (centre - half) / (1 + z * z / n), (centre + half) / (1 + z * z / n)
+    return Estimate(p, max(0.0, low), min(1.0, high), n)
+
+
+def permutation_p(
+    statistic: Callable[[np.ndarray], np.ndarray], values: ArrayLike, *, seed: int = 0, draws: int = DRAWS
+) -> float:
+    """Share of random orders of `values` whose statistic is at least the observed one (counting the observed order).
+
+    Parameters
+    ----------
+    statistic : callable
+        Reduces the last axis of an array of shape (..., n).
+    values : array_like, shape (n,)
+    """
+    values = np.asarray(values, dtype=float)
+    rng = np.random.default_rng([seed, len(values)])
+    orders = rng.permuted(np.broadcast_to(values, (draws, len(values))), axis=-1)
+    observed = statistic(values)
+    # Sums in another order differ in their last digits; equal values must count as equal.
+    return float((1 + np.sum(statistic(orders) >= observed - 1e-12)) / (1 + draws))
+
+
+def _percentiles(values: np.ndarray, level: float) -> tuple[float, float]:
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return math.nan, math.nan
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

@@ -1,0 +1,909 @@
+"""The papers' 68 published configurations, trained again under each reading of the text.
+
+A *reading* says how the data are split and whether the learning rates are taken as printed or ten times as high. A
+*task* is one published row under one reading with one seed; its result is one line of
+`replay_<table>_<reading>.jsonl`, complete in itself. The files are append-only: an interrupted replay goes on with the
+tasks that are missing, in any order and with any number of workers, and ends with the same results.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import logging
+import math
+import queue
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from helpers import intervals, published, study, windows
+from helpers.intervals import Estimate
+from helpers.prices import Prices
+from helpers.space import GAN_SPACE, GENERATOR_SPACE, HYPERPARAMETERS, LstmConfig, SearchSpace
+from helpers.study import trial_seed
+from helpers.trial import METRICS, Evaluator, TrialResult
+from helpers.windows import Dataset
+
+logger = logging.getLogger(__name__)
+
+TABLES = tuple(published.FILES)
+TABLE_NAMES: Mapping[str, str] = {
+    "generator": "Generator (table 8)",
+    "bayesian": "Bayesian (table 9)",
+    "gan": "GAN (appendix B)",
+}
+LAGS = tuple(range(-5, 6))  # trading days
+FACTOR = 3.0  # an MSE within a factor of 3 counts as the same
+SHARE = 0.5  # of the rows that must be within FACTOR for a table to count as reproduced
+
+
+class ReplayError(ValueError):
+    """Records that cannot be read or continued; the message is one sentence for the reader."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way to read the papers' text.
+
+    Attributes
+    ----------
+    name : str
+        Also part of the file's name.
+    protocol : str
+        A key of `windows.PROTOCOLS`.
+    factor : float
+        What the printed learning rates are multiplied by.
+    text : str
+        For headings.
+    """
+
+    name: str
+    protocol: str
+    factor: float
+    text: str
+
+
+# A tenfold rate is applied to every row of a table alike, also where 0.1 becomes 1.0, above the range that the papers
+# search: a reading is a claim about the whole column. What then diverges is recorded as failed.
+READINGS: Mapping[str, Reading] = {
+    r.name: r
+    for r in (
+        Reading("chronological", "described", 1.0, "chronological, rates as printed"),
+        Reading("chronological_x10", "described", 10.0, "chronological, rates tenfold"),
+        Reading("shuffled", "published", 1.0, "shuffled, rates as printed"),
+        Reading("shuffled_x10", "published", 10.0, "shuffled, rates tenfold"),
+        Reading("clean", "clean", 1.0, "clean, rates as printed"),
+        Reading("clean_x10", "clean", 10.0, "clean, rates tenfold"),
+    )
+}
+FOUR = ("chronological", "chronological_x10", "shuffled", "shuffled_x10")  # the readings that the text leaves open
+
+
+@dataclass(frozen=True)
+class Task:
+    """One published row to train again.
+
+    Attributes
+    ----------
+    table : {"generator", "bayesian", "gan"}
+    row : int
+        The row's iteration in the paper, from 1.
+    seed : int
+    reading : Reading
+    config : LstmConfig
+        With the learning rate of the reading.
+    """
+
+    table: str
+    row: int
+    seed: int
+    reading: Reading
+    config: LstmConfig
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """What tells the task apart within its file."""
+        return self.row, self.seed
+
+
+def reading(name: str) -> Reading:
+    """The reading of that name.
+
+    Raises
+    ------
+    ReplayError
+        For an unknown one.
+    """
+    if name not in READINGS:
+        raise ReplayError(f"Unknown reading {name!r}; valid readings are {', '.join(READINGS)}.")
+    return READINGS[name]
+
+
+def published_config(table: str, row: int, *, factor: float = 1.0) -> LstmConfig:
+    """The configuration of one published row (counted from 1), its learning rate multiplied by `factor`.
+
+    Raises
+    ------
+    ValueError
+        For an unknown table.
+    ReplayError
+        For a row that the table does not have.
+    """
+    runs = published.runs(table).set_index("iteration")
+    if row not in runs.index:
+        raise ReplayError(f"{TABLE_NAMES[table]} has the rows {runs.index.min()} to {runs.index.max()}, not {row}.")
+    values = {name: runs.loc[row, name].item() for name in HYPERPARAMETERS}
+    values = {k: int(v) if k not in ("learning_rate", "dropout_rate") else v for k, v in values.items()}
+    return LstmConfig(**values | {"learning_rate": float(f"{values['learning_rate'] * factor:.12g}")})
+
+
+def tasks(
+    tables: Sequence[str] = TABLES,
+    readings: Sequence[str] = FOUR,
+    seeds: Sequence[int] = (0,),
+    *,
+    rows: int | None = None,
+) -> list[Task]:
+    """Every task, in the order of tables, readings, rows and seeds.
+
+    Parameters
+    ----------
+    tables, readings : sequence of str
+    seeds : sequence of int
+    rows : int, optional
+        Take only so many rows of each table, those that are cheapest to train.
+    """
+    made = []
+    for table in tables:
+        numbers = list(published.runs(table)["iteration"])
+        if rows is not None:
+            numbers = sorted(sorted(numbers, key=lambda row: seconds_estimate(published_config(table, row)))[:rows])
+        for name in readings:
+            r = reading(name)
+            for row in numbers:
+                config = published_config(table, row, factor=r.factor)
+                made += [Task(table, int(row), int(seed), r, config) for seed in seeds]
+    return made
+
+
+def seconds_estimate(config: LstmConfig, *, epochs: int = 10, samples: int = 19_500) -> float:
+    """What training takes on one core of a present machine, seconds, within a factor of two; only ratios matter.
+
+    A time step of a layer costs its recurrent product and its element-wise part. The constants are least squares by
+    eye over eight configurations between 0.03 and 11 s an epoch.
+    """
+    inputs = [1] + [config.units] * (config.layers - 1)
+    step = sum(0.4 + 0.12 * config.units + 0.017 * config.units * (config.units + i) for i in inputs)  # ms
+    return epochs * samples / 19_500 * (0.02 + config.sequence_length * step / 1000)
+
+
+# The replay.
+
+
+def replay(
+    prices: Prices,
+    *,
+    folder: str | Path,
+    tables: Sequence[str] = TABLES,
+    readings: Sequence[str] = FOUR,
+    seeds: Sequence[int] = (0,),
+    rows: int | None = None,
+    as_of: str = "2024-12-31",
+    epochs: int = 10,
+    engine: str = "fast",
+    jobs: int = 2,
+    time_limit: float | None = None,
+    train: bool = True,
+    progress: bool = True,
+    evaluator: Callable[[], Any] = Evaluator,
+) -> pd.DataFrame:
+    """Train the published configurations again, or go on with it; what is recorded already is not trained again.
+
+    Parameters
+    ----------
+    prices : Prices
+    folder : path
+        Where the records lie; made if missing.
+    tables, readings, seeds, rows
+        See `tasks`. A task is trained with `study.trial_seed(seed, row - 1)`, as the row's iteration in a study is.
+    as_of : str
+        Last day, YYYY-MM-DD.
+    epochs, engine, time_limit
+        See `trial.evaluate`. A trial above the limit is recorded as failed.
+    jobs : int
+        Workers at the same time, one core each. Results do not depend on it.
+    train : bool
+        False reads only: an error if tasks are missing.
+    progress : bool
+        Whether to show a bar with the estimated time left; the longest tasks come first.
+    evaluator : callable
+        Makes a worker: a context manager with `trial.Evaluator.evaluate`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        See `records`; exactly the tasks asked for.
+
+    Raises
+    ------
+    ReplayError
+        Records of other data, another protocol, configuration or budget; a damaged file; a file that another process
+        writes; missing tasks with `train=False`.
+    """
+    if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
+        raise ReplayError(f"jobs must be a whole number of at least 1, not {jobs!r}.")
+    wanted = tasks(tables, readings, seeds, rows=rows)
+    protocols = {task.reading.protocol for task in wanted}
+    datasets = {name: Dataset(prices, windows.protocol(name, as_of=as_of)) for name in protocols}
+    folder = Path(folder)
+    known = _known(wanted, datasets, folder, epochs=epochs, engine=engine)
+    missing = [task for task in wanted if (task.table, task.reading.name, *task.key) not in known]
+    if missing and not train:
+        raise ReplayError(
+            f"{len(missing)} of {len(wanted)} tasks of the replay are not recorded in {folder.name}/; train them first."
+        )
+    if missing:
+        folder.mkdir(parents=True, exist_ok=True)
+        with contextlib.ExitStack() as stack:
+            names = sorted({file_name(task.table, task.reading.name) for task in missing})
+            files = {name: stack.enter_context(_appending(folder / name)) for name in names}
+            # Another process may have finished some between the reading above and the lock.
+            known = _known(wanted, datasets, folder, epochs=epochs, engine=engine)
+            missing = [task for task in missing if (task.table, task.reading.name, *task.key) not in known]
+            done = _train(missing, datasets, epochs, engine, jobs, time_limit, progress, evaluator)
+            for task, result in done:
+                dataset = datasets[task.reading.protocol]
+                record = _record(task, result, dataset, epochs=epochs, engine=engine)
+                file = files[file_name(task.table, task.reading.name)]
+                file.write((json.dumps(record, ensure_ascii=False) + "\n").encode())
+                file.flush()
+        known = _known(wanted, datasets, folder, epochs=epochs, engine=engine)
+    return _frame([known[(task.table, task.reading.name, *task.key)] for task in wanted])
+
+
+def file_name(table: str, reading_name: str) -> str:
+    """Name of the file that holds one table under one reading."""
+    return f"replay_{table}_{reading_name}.jsonl"
+
+
+def records(folder: str | Path) -> pd.DataFrame:
+    """Every record in a folder, whatever it was asked for; empty if there is none.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a task: `table`, `reading`, `row`, `seed`, the six hyperparameters (learning rate as trained), the
+        metrics and `seconds` of `trial.TrialResult`, `status`, `reason`, `published_mse`, `published_seconds`, and the
+        numbers of `forecast_statistics`; sorted by table, reading, row and seed.
+
+    Raises
+    ------
+    ReplayError
+        For a damaged file.
+    """
+    found = []
+    for table in TABLES:
+        for name in READINGS:
+            found += read(Path(folder) / file_name(table, name))
+    return _frame(found)
+
+
+def read(path: str | Path) -> list[dict[str, Any]]:
+    """The records of one file; an incomplete last line, which an interruption leaves behind, does not count.
+
+    Raises
+    ------
+    ReplayError
+        For damage elsewhere, with the number of the line.
+    """
+    path = Path(path)
+    if not path.exists():
+        return []
+    found = []
+    for number, line in enumerate(path.read_bytes().splitlines(keepends=True), start=1):
+        if not line.endswith(b"\n"):
+            break
+        try:
+            record = json.loads(line)
+            if not {"table", "reading", "row", "seed", "status", "data_sha256"} <= record.keys():
+                raise ValueError
+        except (ValueError, AttributeError):
+            raise ReplayError(
+                f"{path.name}, line {number} is damaged: restore the file, or remove it to begin again."
+            ) from None
+        found.append(record)
+    return found
+
+
+def _known(
+    wanted: Sequence[Task], datasets: Mapping[str, Dataset], folder: Path, *, epochs: int, engine: str
+) -> dict[tuple, dict[str, Any]]:
+    """Recorded tasks by (table, reading, row, seed); refuses what does not belong to what is wanted."""
+    expected = {(task.table, task.reading.name, *task.key): task for task in wanted}
+    known = {}
+    for table, name in dict.fromkeys((task.table, task.reading.name) for task in wanted):
+        dataset = datasets[READINGS[name].protocol]
+        path = folder / file_name(table, name)
+        for record in read(path):
+            key = (table, name, record["row"], record["seed"])
+            for what, ours in (
+                ("data", ("data_sha256", dataset.data_sha256)),
+                ("protocol", ("protocol", _protocol_identity(dataset.protocol))),
+                ("number of epochs", ("epochs", epochs)),
+                ("engine", ("engine", engine)),
+            ):
+                if record.get(ours[0]) != ours[1]:
+                    raise ReplayError(
+                        f"{path.name} holds records of another {what}, {record.get(ours[0])} instead of {ours[1]}: use "
+                        "the same, or another folder."
+                    )
+            if key in expected and record["config"] != expected[key].config.as_dict():
+                raise ReplayError(f"{path.name}, row {record['row']}: recorded for another configuration.")
+            known.setdefault(key, record)
+    return known
+
+
+@contextlib.contextmanager
+def _appending(path: Path) -> Iterator[IO[bytes]]:
+    """The file open for appending, held against other processes, without the rest of an interrupted line."""
+    with open(path, "a+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ReplayError(f"{path.name} is being written by another process.") from None
+        file.seek(0)
+        content = file.read()
+        end = content.rfind(b"\n") + 1
+        if end < len(content):
+            logger.warning("%s ended with an incomplete line, which is cut off.", path.name)
+            file.truncate(end)
+        yield file
+
+
+def _train(
+    missing: Sequence[Task],
+    datasets: Mapping[str, Dataset],
+    epochs: int,
+    engine: str,
+    jobs: int,
+    time_limit: float | None,
+    progress: bool,
+    evaluator: Callable[[], Any],
+) -> Iterator[tuple[Task, TrialResult]]:
+    """Results as they come, the longest tasks first."""
+    from tqdm import tqdm
+
+    cost = {id(task): seconds_estimate(task.config, epochs=epochs) for task in missing}
+    waiting: queue.SimpleQueue[Task] = queue.SimpleQueue()
+    for task in sorted(missing, key=lambda task: -cost[id(task)]):
+        waiting.put(task)
+    results: queue.SimpleQueue[tuple[Task | None, Any]] = queue.SimpleQueue()
+    workers: list[Any] = []
+    stop = threading.Event()
+
+    def work(worker: Any) -> None:
+        while not stop.is_set():
+            try:
+                task = waiting.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                result = worker.evaluate(
+                    task.config,
+                    datasets[task.reading.protocol],
+                    epochs=epochs,
+                    seed=trial_seed(task.seed, task.row - 1),
+                    engine=engine,
+                    time_limit=time_limit,
+                    keep_predictions=True,
+                )
+            except BaseException as error:
+                results.put((None, error))
+                return
+            results.put((task, result))
+
+    with contextlib.ExitStack() as stack:
+        # Leaving the block ends the workers, which ends a trial in flight; the threads notice and return.
+        workers = [stack.enter_context(evaluator()) for _ in range(min(jobs, max(len(missing), 1)))]
+        stack.callback(stop.set)
+        bar = stack.enter_context(
+            tqdm(
+                total=sum(cost.values()) + 1e-6,
+                desc="replay",
+                bar_format="{desc}: {percentage:3.0f}% |{bar}| {elapsed}, about {remaining} left{postfix}",
+                smoothing=0.05,
+                disable=not progress,
+                mininterval=0.2 if sys.stderr.isatty() else 10.0,
+            )
+        )
+        for worker in workers:
+            threading.Thread(target=work, args=(worker,), daemon=True).start()
+        failed = 0
+        for number in range(1, len(missing) + 1):
+            task, result = results.get()
+            if task is None:
+                raise result
+            failed += not result.ok
+            bar.set_postfix_str(f"{number}/{len(missing)}" + (f", {failed} failed" if failed else ""), refresh=False)
+            bar.update(cost[id(task)])
+            yield task, result
+
+
+def _record(task: Task, result: TrialResult, dataset: Dataset, *, epochs: int, engine: str) -> dict[str, Any]:
+    """One complete line; numbers of a failed trial are null."""
+    numbers = {name: getattr(result, name) for name in (*METRICS, "seconds", "cpu_percent", "peak_rss_mb")}
+    forecast: dict[str, Any] = {}
+    if result.predictions is not None:
+        forecast = forecast_statistics(dataset, result.predictions)
+    return {
+        "table": task.table,
+        "reading": task.reading.name,
+        "row": task.row,
+        "seed": task.seed,
+        "config": task.config.as_dict(),
+        "status": result.status,
+        "reason": result.reason,
+        **{name: _plain(value) for name, value in numbers.items()},
+        **{name: _plain(value) for name, value in forecast.items()},
+        "epochs": epochs,
+        "engine": engine,
+        "protocol": _protocol_identity(dataset.protocol),
+        "data_sha256": dataset.data_sha256,
+    }
+
+
+def _protocol_identity(protocol: windows.Protocol) -> dict[str, Any]:
+    """The protocol's name and the fields that are not at their default, so that a field added later changes nothing."""
+    return {f.name: getattr(protocol, f.name) for f in fields(protocol) if getattr(protocol, f.name) != f.default}
+
+
+def _plain(value: Any) -> Any:
+    """A number of 7 digits, or null; lists likewise."""
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_plain(v) for v in value]
+    return float(f"{value:.7g}") if math.isfinite(value) else None
+
+
+def _frame(found: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    numbers = [*METRICS, "seconds", "cpu_percent", "peak_rss_mb", *FORECAST]
+    columns = ["table", "reading", "row", "seed", *HYPERPARAMETERS, "status", "reason", *numbers, "lag_correlations"]
+    rows = [{**record, **record["config"]} for record in found]
+    frame = pd.DataFrame(rows, columns=columns)
+    frame[numbers] = frame[numbers].astype(float)
+    theirs = pd.concat([published.runs(t).assign(table=t) for t in TABLES]).rename(
+        columns={"iteration": "row", "mse": "published_mse", "seconds": "published_seconds"}
+    )
+    frame = frame.merge(theirs[["table", "row", "published_mse", "published_seconds"]], on=["table", "row"])
+    order = {name: i for i, name in enumerate((*TABLES, *READINGS))}
+    return frame.sort_values(
+        ["table", "reading", "row", "seed"], key=lambda c: c.map(order) if c.name in ("table", "reading") else c
+    ).reset_index(drop=True)
+
+
+# The tuners over several seeds.
+
+
+@dataclass(frozen=True)
+class SeededStudy:
+    """One study of `tuner_studies`.
+
+    Attributes
+    ----------
+    name : str
+    sampler : optuna sampler or callable
+        See `study.run`.
+    space : mapping
+    trials, seed : int
+    after : str
+        Name of the study whose best MSE this one is to reach; empty if it has no such stop rule.
+    """
+
+    name: str
+    sampler: Any
+    space: SearchSpace
+    trials: int
+    seed: int
+    after: str = ""
+
+
+def seeded_studies(
+    protocol: str,
+    *,
+    seed: int = 0,
+    real_seeds: int = 0,
+    random_trials: int = 0,
+    gan_seeds: int = 0,
+    gan_random_trials: int = 0,
+    trials: int = 20,
+    cap: int = 50,
+) -> list[SeededStudy]:
+    """The studies that say what one seed cannot: named `<tuner>-<protocol>-s<seed>` and `random-<space>-<protocol>`.
+
+    Parameters
+    ----------
+    protocol : str
+    seed : int
+        The first one.
+    real_seeds : int
+        Seeds of the generator with feedback and without, and of Bayesian optimisation over raw ranges until it reaches
+        the generator's best of the same seed.
+    random_trials, gan_random_trials : int
+        Random configurations of the generator's and of the GAN's space.
+    gan_seeds : int
+        Seeds of the GAN.
+    trials : int
+        Iterations of generator and GAN.
+    cap : int
+        Of Bayesian optimisation.
+    """
+    import optuna
+
+    from helpers.samplers import BayesianSampler, GanSampler, GeneratorSampler
+
+    def random(number: int) -> optuna.samplers.BaseSampler:
+        return optuna.samplers.RandomSampler(seed=trial_seed(seed, number))
+
+    made = []
+    for s in range(seed, seed + real_seeds):
+        for feedback in ("paper", "zero"):
+            sampler = GeneratorSampler(seed=s, space=GENERATOR_SPACE, feedback=feedback)
+            made.append(SeededStudy(f"generator-{feedback}-{protocol}-s{s:02d}", sampler, GENERATOR_SPACE, trials, s))
+        bayesian, target = BayesianSampler(seed=s, space=GENERATOR_SPACE), f"generator-paper-{protocol}-s{s:02d}"
+        made.append(SeededStudy(f"bayesian-{protocol}-s{s:02d}", bayesian, GENERATOR_SPACE, cap, s, target))
+    for s in range(seed, seed + gan_seeds):
+        made.append(SeededStudy(f"gan-{protocol}-s{s:02d}", GanSampler(seed=s, space=GAN_SPACE), GAN_SPACE, trials, s))
+    for name, space, count in (
+        ("generator", GENERATOR_SPACE, random_trials),
+        ("gan", GAN_SPACE, gan_random_trials),
+    ):
+        if count:
+            made.append(SeededStudy(f"random-{name}-{protocol}", random, space, count, seed))
+    return made
+
+
+def tuner_studies(
+    studies: Sequence[SeededStudy],
+    dataset: Dataset,
+    *,
+    folder: str | Path,
+    epochs: int = 10,
+    engine: str = "auto",
+    jobs: int = 2,
+    train: bool = True,
+    progress: bool = True,
+    evaluator: Callable[[], Any] = Evaluator,
+) -> dict[str, pd.DataFrame]:
+    """Run the studies, `jobs` at a time with a worker each, or go on with them; records by name.
+
+    Raises
+    ------
+    study.StudyError
+        See `study.run`.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    from tqdm import tqdm
+
+    # One thread at a time but for the trainings, which happen in other processes: Python 3.11's parser, which the stamp
+    # of a study uses, is not safe to call from two threads.
+    turn = threading.Lock()
+
+    class Worker:
+        def __init__(self, worker: Any) -> None:
+            self._worker = worker
+
+        def evaluate(self, *given: Any, **named: Any) -> TrialResult:
+            turn.release()
+            try:
+                return self._worker.evaluate(*given, **named)
+            finally:
+                turn.acquire()
+
+    def run(one: SeededStudy) -> pd.DataFrame:
+        with turn:
+            return run_alone(one)
+
+    def run_alone(one: SeededStudy) -> pd.DataFrame:
+        stop_at = float(study.best(study.load(one.after, folder))["mse"]) if one.after else None
+        worker = idle.get()
+        try:
+            done = study.run(
+                one.name,
+                one.sampler,
+                one.space,
+                dataset,
+                trials=one.trials,
+                seed=one.seed,
+                folder=folder,
+                epochs=epochs,
+                engine=engine,
+                stop_at=stop_at,
+                evaluator=worker,
+                progress=False,
+                train=train,
+                keep_predictions=False,
+            )
+        finally:
+            idle.put(worker)
+        return study.records(done)
+
+    found: dict[str, pd.DataFrame] = {}
+    idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    with contextlib.ExitStack() as stack:
+        for _ in range(jobs):
+            idle.put(Worker(stack.enter_context(evaluator())))
+        bar = stack.enter_context(
+            tqdm(total=len(studies), desc="tuners", unit="study", disable=not progress or not studies)
+        )
+        for phase in (False, True):  # those with a target wait for it
+            chosen = [one for one in studies if bool(one.after) is phase]
+            with ThreadPoolExecutor(max_workers=jobs) as pool:
+                for one, records_of_one in zip(chosen, pool.map(run, chosen), strict=True):
+                    found[one.name] = records_of_one
+                    bar.update()
+    return found
+
+
+# What a forecast looks like, beyond its errors.
+
+FORECAST = (
+    "residual_mean",
+    "residual_median",
+    "residual_skew",
+    "share_under",
+    "within_50",
+    "within_50_last_year",
+    "lag_peak",
+    "lag_0",
+    "lag_1",
+    "roughness",
+    "slope",
+    "direction",
+)
+
+
+def forecast_statistics(dataset: Dataset, predicted: np.ndarray, *, stage: str = "tune") -> dict[str, Any]:
+    """What the papers say of their forecasts, as numbers.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    predicted : numpy.ndarray, shape (m,)
+        Forecasts of the test targets of `stage`, scaled units.
+    stage : {"tune", "final"}
+
+    Returns
+    -------
+    dict
+        With residuals r = actual - predicted in index points: `residual_mean`, `residual_median`, `residual_skew`;
+        `share_under`, the share of days on which the forecast is below the close; `within_50` and
+        `within_50_last_year`, the shares of |r| <= 50 over all test days and over those of the last 365 days.
+
+        `lag_correlations`: the correlation of the forecast's change from one day to the next with the close's change
+        k days before, both over the close of the day before, for k in `LAGS`, over the test days whose day before is
+        a test day too. The forecast follows the close late where it peaks at k = 1 (`lag_peak`; `lag_0` and `lag_1`
+        are the values there), and it anticipates where it peaks at 0 or below. Levels would not do: they correlate at
+        every lag.
+        `roughness`: standard deviation of the forecast's daily changes over that of the closes' on the same days,
+        below 1 for a smoothed forecast. `slope`: of the forecast regressed on the close, below 1 for one that is drawn
+        towards the mean. `direction`: share of days on which forecast and close lie on the same side of the close of
+        the day before.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many forecasts as test targets.
+    """
+    positions = dataset.test_targets(stage)
+    if np.shape(predicted) != positions.shape:
+        raise ValueError(f"There are {len(positions)} test targets, but forecasts of shape {np.shape(predicted)}.")
+    return statistics_at(dataset, predicted, positions, stage=stage)
+
+
+def statistics_at(
+    dataset: Dataset, predicted: np.ndarray, positions: np.ndarray, *, stage: str = "tune"
+) -> dict[str, Any]:
+    """`forecast_statistics` over the targets at `positions` in `dataset.close`, in any order and number of times."""
+    predicted = np.asarray(predicted, dtype=np.float64)
+    close = dataset.close.to_numpy()
+    forecast = dataset.to_points(predicted, stage=stage)
+    residual, yesterday = close[positions] - forecast, close[positions - 1]
+    days = dataset.close.index[positions]
+    late = np.asarray(days > days.max() - pd.Timedelta(days=365))
+    # Pairs of consecutive test days whose neighbours up to the longest lag exist.
+    first = np.flatnonzero(np.diff(positions) == 1)
+    first = first[(positions[first] >= max(LAGS)) & (positions[first] + 1 - min(LAGS) < len(close))]
+    at = positions[first + 1]
+    level = close[at - 1]  # relative changes: a point meant more in 1930 than it does now
+    change = (forecast[first + 1] - forecast[first]) / level
+    correlations = [_correlation(change, (close[at - k] - close[at - k - 1]) / level) for k in LAGS]
+    own = (close[at] - close[at - 1]) / level
+    finite = np.isfinite(correlations)
+    return {
+        "residual_mean": residual.mean(),
+        "residual_median": np.median(residual),
+        "residual_skew": stats.skew(residual) if np.ptp(residual) > 0 else math.nan,
+        "share_under": np.mean(residual > 0),
+        "within_50": np.mean(np.abs(residual) <= 50),
+        "within_50_last_year": np.mean(np.abs(residual[late]) <= 50),
+        "lag_peak": LAGS[int(np.nanargmax(correlations))] if finite.any() else math.nan,
+        "lag_0": correlations[LAGS.index(0)],
+        "lag_1": correlations[LAGS.index(1)],
+        "roughness": change.std() / own.std() if len(own) and own.std() > 0 else math.nan,
+        "slope": np.polyfit(close[positions], forecast, 1)[0] if np.ptp(close[positions]) > 0 else math.nan,
+        "direction": np.mean((forecast > yesterday) == (close[positions] > yesterday)),
+        "lag_correlations": correlations,
+    }
+
+
+def _correlation(x: np.ndarray, y: np.ndarray) -> float:
+    if len(x) < 3 or x.std() == 0 or y.std() == 0:
+        return math.nan
+    return float(np.corrcoef(x, y)[0, 1])
+
+
+# How ours and theirs agree.
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """One table under one reading: our numbers beside the paper's, row by row.
+
+    Attributes
+    ----------
+    table, reading, quantity : str
+        `quantity` is "mse" or "seconds".
+    rows, seeds, failed : int
+        Rows with a result, seeds of each, tasks that failed.
+    spearman : Estimate
+        Rank correlation between ours (median over the seeds) and theirs.
+    log_ratio : Estimate
+        Median over the rows of log10(ours / theirs): 1 is ten times theirs.
+    distance : Estimate
+        Mean over the rows of |log10(ours / theirs)|.
+    within : Estimate
+        Share of the rows within `FACTOR` of theirs.
+    """
+
+    table: str
+    reading: str
+    quantity: str
+    rows: int
+    seeds: int
+    failed: int
+    spearman: Estimate
+    log_ratio: Estimate
+    distance: Estimate
+    within: Estimate
+
+    @property
+    def verdict(self) -> str:
+        """One of three, by rule.
+
+        "reproduced" if the interval of the share within the factor lies above 1/2 and that of the rank correlation
+        above 0; "reproduced in part" if the share itself is at least 1/2 and the correlation's interval lies above 0,
+        or the share's interval lies above 1/2; else "not reproduced".
+        """
+        ranks = self.spearman.low > 0
+        if self.within.low > SHARE and ranks:
+            return "reproduced"
+        if (self.within.value >= SHARE and ranks) or self.within.low > SHARE:
+            return "reproduced in part"
+        return "not reproduced"
+
+
+def agreement(frame: pd.DataFrame, table: str, reading_name: str, *, quantity: str = "mse", seed: int = 0) -> Agreement:
+    """How our results of one table under one reading agree with the paper's.
+
+    The bootstrap draws rows with replacement and, within each drawn row, seeds with replacement.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        From `replay` or `records`.
+    table, reading_name : str
+    quantity : {"mse", "seconds"}
+    seed : int
+        Of the bootstrap.
+
+    Raises
+    ------
+    ReplayError
+        Without any successful task of that table and reading.
+    """
+    mine = frame[(frame["table"] == table) & (frame["reading"] == reading_name)]
+    good = mine[(mine["status"] == "ok") & (mine[quantity] > 0)]
+    if good.empty:
+        raise ReplayError(f"No result for the table {table!r} under the reading {reading_name!r}.")
+    theirs, groups = [], []
+    for _, group in good.groupby("row"):
+        theirs.append(math.log10(group[f"published_{quantity}"].iloc[0]))
+        groups.append(np.log10(group[quantity].to_numpy()))
+    their, ours = np.array(theirs), np.array([np.median(g) for g in groups])
+    rng = np.random.default_rng([seed, len(their)])
+    index = rng.integers(len(their), size=(intervals.DRAWS, len(their)))
+    size = (intervals.DRAWS, len(their))
+    medians = np.stack([np.median(g[rng.integers(len(g), size=(*size, len(g)))], axis=-1) for g in groups])
+    drawn = np.take_along_axis(np.moveaxis(medians, 0, -1), index[:, :, None], axis=2)[:, :, 0]
+    drawn_theirs = their[index]
+
+    def estimate(statistic: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Estimate:
+        if len(their) < 2:
+            return Estimate(float(statistic(ours, their)), math.nan, math.nan, len(their))
+        low, high = np.nanquantile(statistic(drawn, drawn_theirs), [0.025, 0.975])
+        return Estimate(float(statistic(ours, their)), float(low), float(high), len(their))
+
+    return Agreement(
+        table=table,
+        reading=reading_name,
+        quantity=quantity,
+        rows=len(their),
+        seeds=int(good.groupby("row")["seed"].nunique().max()),
+        failed=int((mine["status"] != "ok").sum()),
+        spearman=estimate(spearman),
+        log_ratio=estimate(lambda x, y: np.median(x - y, axis=-1)),
+        distance=estimate(lambda x, y: np.abs(x - y).mean(axis=-1)),
+        within=estimate(lambda x, y: (np.abs(x - y) <= math.log10(FACTOR)).mean(axis=-1)),
+    )
+
+
+def spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Rank correlation of x and y, shape (..., n), over the last axis; 0 where one side does not vary."""
+    a, b = (stats.rankdata(v, axis=-1) - (v.shape[-1] + 1) / 2 for v in (x, y))
+    scale = np.sqrt((a * a).sum(-1) * (b * b).sum(-1))
+    return np.divide((a * b).sum(-1), scale, out=np.zeros(np.shape(scale)), where=scale > 0)
+
+
+def mean_distance(frame: pd.DataFrame, table: str, reading_name: str) -> float:
+    """`Agreement.distance` of the MSEs without its interval; NaN without results."""
+    if frame.empty:
+        return math.nan
+    good = frame[(frame["table"] == table) & (frame["reading"] == reading_name) & (frame["status"] == "ok")]
+    return float(np.log10(good["mse"] / good["published_mse"]).groupby(good["row"]).median().abs().mean())
+
+
+def best_reading(agreements: Sequence[Agreement]) -> Agreement:
+    """The agreement with the least mean |log10 ratio|: the reading that fits its table best."""
+    return min(agreements, key=lambda a: a.distance.value)
+
+
+def reading_gap(frame: pd.DataFrame, table: str, one: str, other: str, *, seed: int = 0) -> Estimate:
+    """How much farther from the paper one reading is than another, with an interval over the rows.
+
+    Mean over the rows of |log10(ours / theirs)| under `other` less that under `one`, medians over the seeds. Above 0,
+    `one` fits better. NaN where one of them has no results.
+    """
+    good = frame[(frame["table"] == table) & (frame["status"] == "ok")]
+    away = np.abs(np.log10(good["mse"] / good["published_mse"])).groupby([good["reading"], good["row"]]).median()
+    pair = away.unstack("reading")[[one, other]].dropna() if {one, other} <= set(good["reading"]) else pd.DataFrame()
+    if pair.empty:
+        return Estimate(math.nan, math.nan, math.nan, 0)
+    return intervals.bootstrap(np.mean, (pair[other] - pair[one]).to_numpy(), seed=seed)
+
+
+def constant_forecasts(dataset: Dataset) -> dict[str, float]:
+    """MSE of forecasting one number on every test day, scaled units: what a network that learnt nothing scores.
+
+    Returns
+    -------
+    dict
+        `training_mean`: what least squares arrives at without information; `training_max`: the most favourable value
+        seen in training where prices have risen; `best`: the least that any constant can reach, the variance of the
+        test targets.
+    """
+    scaled = dataset.scaled.to_numpy()
+    train, test = scaled[dataset.train_targets("final")], scaled[dataset.test_targets("final")]
+    return {
+        "training_mean": float(np.mean((test - train.mean()) ** 2)),
+        "training_max": float(np.mean((test - train.max()) ** 2)),
+        "best": float(test.var()),
+    }

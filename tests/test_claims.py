@@ -1,0 +1,179 @@
+"""Claims: the rule of verdicts, the printed tables judged by it, missing records."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers import claims, published, replication, study
+from helpers.claims import FAILS, HOLDS, PART, UNJUDGED, Evidence, Judgement, Part
+from helpers.intervals import Estimate
+from helpers.samplers import GeneratorSampler
+from helpers.space import GENERATOR_SPACE
+from helpers.trial import TrialResult
+from helpers.windows import Dataset, protocol
+from tests.conftest import make_prices
+
+
+def part(least: float, most: float, **region) -> Part:
+    return Part("x", Estimate((least + most) / 2, least, most, 9), **region)
+
+
+@pytest.mark.parametrize(
+    ("parts", "verdict"),
+    [
+        ([part(0.6, 0.8, low=0.5)], HOLDS),
+        ([part(0.1, 0.4, low=0.5)], FAILS),
+        ([part(0.4, 0.6, low=0.5)], UNJUDGED),
+        ([part(0.6, 0.8, low=0.5), part(0.1, 0.4, low=0.5)], PART),
+        ([part(0.6, 0.8, low=0.5), part(0.4, 0.6, low=0.5)], PART),
+        ([part(0.4, 0.6, low=0.5), part(0.1, 0.4, low=0.5)], FAILS),
+        ([part(math.nan, math.nan, low=0.5)], UNJUDGED),
+        ([], UNJUDGED),
+    ],
+)
+def test_the_rule(parts, verdict):
+    assert claims.judge(parts).verdict == verdict
+
+
+def test_a_printed_fact_needs_no_interval():
+    fact = Part("x", Estimate(0.7, math.nan, math.nan, 1), low=0.5, exact=True)
+    assert claims.judge([fact]).verdict == HOLDS
+
+
+def test_over_all_neither_printed_nor_clean_counts():
+    holds, fails = Judgement(HOLDS), Judgement(FAILS)
+    assert claims.overall({"printed": fails, "rows:described": holds, "rows:clean": fails}) == HOLDS
+    assert claims.overall({"rows:described": holds, "tuners:described": fails}) == PART
+    assert claims.overall({"printed": holds, "rows:described": Judgement(UNJUDGED)}) == UNJUDGED
+
+
+@pytest.fixture(scope="module")
+def as_printed() -> Evidence:
+    """Rows that came out exactly as the papers print them, under both splits."""
+    rows = []
+    for table in replication.TABLES:
+        for reading in replication.FOUR:
+            for r in published.records(table).itertuples():
+                numbers = dict.fromkeys((*replication.FORECAST, "r2", "mae"), 0.5)
+                rows.append(
+                    {
+                        "table": table, "reading": reading, "row": r.iteration, "seed": 0, "status": "ok", **numbers,
+                        "mse": r.mse, "rmse": r.rmse, "seconds": r.seconds, "published_mse": r.mse,
+                        "published_seconds": r.seconds,
+                    }
+                )  # fmt: skip
+    return Evidence(pd.DataFrame(rows))
+
+
+def test_what_the_printed_tables_themselves_say(as_printed):
+    judged = claims.verdicts(as_printed)
+    printed = {key: j["printed"].verdict for key, j in judged.items() if "printed" in j}
+    assert printed["lower_mse"] == HOLDS and printed["total_time"] == HOLDS
+    assert printed["better_best"] == FAILS  # Bayesian: 0.000094, generator: 0.000229
+    assert printed["iterations"] == HOLDS  # 28 against 18
+    assert printed["low_and_steady"] == HOLDS
+    share = judged["rmse"]["printed"].parts[1].estimate.value
+    rmse = np.sqrt(published.runs("bayesian")["mse"])
+    assert share == pytest.approx(((rmse >= 0.15) & (rmse <= 0.20)).mean())
+
+
+def test_missing_records_cannot_be_judged_and_say_why(as_printed):
+    judged = claims.verdicts(as_printed)
+    for key in ("title", "gan_title", "feedback", "resources", "within_20"):
+        for judgement in judged[key].values():
+            assert judgement.verdict == UNJUDGED and judgement.reason
+    assert (
+        "not trained under clean" in claims.verdicts(as_printed, protocols=["clean"])["lower_mse"]["rows:clean"].reason
+    )
+
+
+def test_every_claim_is_judged_on_each_of_its_bases(as_printed):
+    judged = claims.verdicts(as_printed)
+    assert len(judged) == len({c.key for c in claims.CLAIMS}) == len(claims.CLAIMS)
+    for claim in claims.CLAIMS:
+        assert list(judged[claim.key]) == claims.bases(claim, ("described", "published"))
+        assert {j.verdict for j in judged[claim.key].values()} <= set(claims.VERDICTS)
+    assert sum(claims.counts(judged).values()) == len(claims.CLAIMS)
+
+
+def test_the_short_form_has_a_row_a_claim_with_its_verdict(as_printed):
+    judged = claims.verdicts(as_printed)
+    lines = claims.short_markdown(judged).strip().splitlines()
+    assert len(lines) == 2 + len(claims.CLAIMS)
+    assert len({line.count("|") for line in lines}) == 1
+    for claim, line in zip(claims.CLAIMS, lines[2:], strict=True):
+        assert claim.text in line and f"**{claims.overall(judged[claim.key])}**" in line
+    assert len(claims.table(judged)) == sum(len(j) for j in judged.values())
+
+
+def test_clean_is_reported_where_it_changes_a_verdict():
+    judged = {"lower_mse": {"rows:described": Judgement(HOLDS), "rows:clean": Judgement(FAILS)}}
+    assert claims.changed_by_clean(judged) == [("Lower MSE than Bayesian optimisation", HOLDS, FAILS)]
+    judged["lower_mse"]["rows:clean"] = Judgement(UNJUDGED)
+    assert claims.changed_by_clean(judged) == []
+
+
+def runs_of(mses, **columns) -> pd.DataFrame:
+    n = len(mses)
+    return pd.DataFrame({"iteration": range(1, n + 1), "mse": mses, "seconds": 1.0, "sampler_seconds": 0.0, **columns})
+
+
+def test_best_of_random_by_hand():
+    pool = np.array([0.1, 0.2, 0.3, 0.4])
+    assert claims.best_of(pool, 2, 0.05) == 1.0
+    assert claims.best_of(pool, 2, 0.1) == pytest.approx(0.75**2)
+    assert claims.best_of(pool, 2, 0.4) == 0.0
+
+
+def test_seeds_overturn_the_title():
+    pool = runs_of(np.linspace(0.01, 1.0, 50))
+    good, bad = ([runs_of([x, 2.0]) for _ in range(6)] for x in (0.001, 0.9))
+    key = ("generator", "described"), ("random_generator", "described")
+    for runs, verdict in ((good, HOLDS), (bad, FAILS)):
+        evidence = Evidence(pd.DataFrame(), dict(zip(key, (runs, [pool]), strict=True)))
+        claim = next(c for c in claims.CLAIMS if c.key == "title")
+        assert claims.judge(claim.parts(evidence, "tuners:described")).verdict == verdict
+
+
+def test_late_bests_overturn_the_first_twenty():
+    claim = next(c for c in claims.CLAIMS if c.key == "within_20")
+    late = [runs_of([0.5] * 60 + [0.1]) for _ in range(5)]
+    evidence = Evidence(pd.DataFrame(), {("generator", "described"): late})
+    assert claims.judge(claim.parts(evidence, "tuners:described")).verdict == FAILS
+    early = [runs_of([0.1] + [0.5] * 60)]
+    evidence = Evidence(pd.DataFrame(), {("generator", "described"): early})
+    assert claims.judge(claim.parts(evidence, "tuners:described")).verdict == UNJUDGED  # one run
+
+
+def test_forecast_estimates_of_yesterdays_close():
+    dataset = Dataset(make_prices(1200), protocol("described", as_of="2030-01-01"))
+    positions = dataset.test_targets("final")
+    found = claims.forecast_estimates(dataset, dataset.scaled.to_numpy()[positions - 1], draws=50)
+    assert found["lag_1_less_0"].low > 0.5
+    assert found["roughness"].low < 1.0 < found["roughness"].high
+    assert found["within_50_last_year"].value == 1.0
+
+
+def test_gather_reads_studies_of_the_same_data_alone(tmp_path):
+    class Worker:
+        def evaluate(self, config, dataset, *, keep_predictions=False, **arguments):
+            numbers = dict.fromkeys(("rmse", "mae", "r2", "mse_points", "rmse_points", "mae_points"), 0.5)
+            close = dataset.scaled.to_numpy()[dataset.test_targets("tune") - 1].astype(np.float32)
+            return TrialResult("ok", mse=config.units / 100, seconds=1.0, predictions=close, **numbers)
+
+    prices = make_prices(900)
+    dataset = Dataset(prices, protocol("described", as_of="2030-01-01"))
+    arguments = dict(trials=3, seed=0, folder=tmp_path, epochs=1, evaluator=Worker(), progress=False)
+    sampler = GeneratorSampler(seed=0, space=GENERATOR_SPACE)
+    study.run("generator_described", sampler, GENERATOR_SPACE, dataset, **arguments)
+    evidence = claims.gather(tmp_path, pd.DataFrame(), {"described": dataset})
+    assert [len(t) for t in evidence.runs["generator", "described"]] == [3]
+    assert evidence.forecasts["generator", "described"]["lag_1"].value == pytest.approx(1.0, abs=0.01)
+    assert "no study gan_described" in evidence.absent["gan", "described"]
+    other = Dataset(prices, protocol("described", as_of="2002-12-31"))
+    evidence = claims.gather(tmp_path, pd.DataFrame(), {"described": other})
+    assert not evidence.runs and "other data" in evidence.absent["generator", "described"]

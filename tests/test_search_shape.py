@@ -1,0 +1,127 @@
+"""The shape of a search: statistics by hand, simulated searches, distances."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from helpers import search_shape
+
+
+def test_the_published_tables_have_the_shape_that_a_reader_sees():
+    table_8, table_9 = (search_shape.describe(search_shape.published_path(t)) for t in ("generator", "bayesian"))
+    assert table_8["within"] == pytest.approx(0.06, abs=0.01) and table_9["within"] == pytest.approx(0.31, abs=0.01)
+    assert table_8["spearman"] == pytest.approx(0.63, abs=0.01) and table_9["spearman"] == pytest.approx(0.04, abs=0.01)
+    assert table_8["low"] == pytest.approx(0.71, abs=0.01)
+    assert table_8["first_component"] > 0.8 > 0.4 > table_9["first_component"]
+
+
+def test_row_two_of_table_8_by_hand():
+    row = search_shape.published_path("generator")[1]  # 7 layers, 7 units, 0.01, 512, 173 days, 0.7
+    assert row == pytest.approx([6 / 9, 6 / 9, 3 / 4, 5 / 7, 172 / 249, 6 / 8])
+
+
+def line(n: int = 12, d: int = 6) -> np.ndarray:
+    return np.linspace(0, 1, n)[:, None].repeat(d, axis=1)
+
+
+def test_a_straight_line_is_one_dimensional():
+    found = search_shape.describe(line())
+    assert found["within"] == pytest.approx(0.0) and found["spearman"] == pytest.approx(1.0)
+    assert found["first_component"] == pytest.approx(1.0) and found["repeats"] == 0.0
+    assert (found["low_first"], found["low_last"]) == (0.5, 0.0)  # of 0, 1/11, 2/11, 3/11 two lie below 0.15
+
+
+def test_a_search_that_stands_still_repeats_itself():
+    found = search_shape.describe(np.full((10, 6), 0.5))
+    assert found["repeats"] == pytest.approx(0.9) and found["between"] == 0.0
+    assert found["spearman"] == 0.0 and found["autocorrelation"] == 0.0 and found["first_component"] == 1.0
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 10_000), st.integers(6, 30))
+def test_statistics_are_finite_and_components_sum_to_one(seed, n):
+    path = np.random.default_rng(seed).random((n, 6)).round(1)
+    assert all(np.isfinite(v) for v in search_shape.describe(path).values())
+    shares = search_shape.explained_variance(path)
+    assert shares.sum() == pytest.approx(1.0) and (np.diff(shares) <= 1e-12).all()
+
+
+def test_a_path_needs_six_iterations():
+    with pytest.raises(ValueError, match="at least 6 iterations"):
+        search_shape.describe(np.zeros((5, 6)))
+
+
+def test_a_wave_is_a_cycle_and_its_shuffled_values_and_a_trend_are_not():
+    wave = np.sin(2 * np.pi * np.arange(40) / 8) + 0.1 * np.random.default_rng(0).normal(size=40)
+    found = search_shape.cycles(wave)
+    assert found.found and found.period == pytest.approx(8.0) and found.g > 0.9
+    shuffled = search_shape.cycles(np.random.default_rng(1).permutation(wave))
+    assert not shuffled.found
+    assert not search_shape.cycles(np.arange(40.0)).found
+    with pytest.raises(ValueError, match="at least 6"):
+        search_shape.cycles([1.0, np.nan, 2.0])
+
+
+def test_searches_are_a_function_of_their_seed_and_lie_in_the_cube():
+    mechanism = search_shape.MECHANISMS["generator-paper-tanh"]
+    one, again, other = (search_shape.search(mechanism, seed, steps=8) for seed in (0, 0, 1))
+    assert one.shape == (8, 6) and (one >= 0).all() and (one <= 1).all()
+    assert (one == again).all() and (one != other).any()
+
+
+def test_without_feedback_the_error_changes_nothing_with_it_the_network_hears_it():
+    def path(name, error):
+        return search_shape.search(search_shape.MECHANISMS[name], 0, objective=lambda i: error, steps=6)
+
+    assert (path("generator-zero-tanh", 0.0) == path("generator-zero-tanh", 5.0)).all()
+    assert (path("generator-paper-tanh", 0.0) != path("generator-paper-tanh", 5.0)).any()
+
+
+def test_simulations_are_kept_and_extended(tmp_path):
+    first = search_shape.simulate("generator-random", 3, folder=tmp_path)
+    more = search_shape.simulate("generator-random", 5, folder=tmp_path)
+    assert first.shape == (3, 20, 6) and more.shape == (5, 20, 6)
+    assert (more[:3] == first).all()
+    assert (search_shape.simulate("generator-random", 4, folder=tmp_path, train=False) == more[:4]).all()
+    with pytest.raises(search_shape.ShapeError, match="holds 5 of 9"):
+        search_shape.simulate("generator-random", 9, folder=tmp_path, train=False)
+    with pytest.raises(search_shape.ShapeError, match="valid mechanisms are"):
+        search_shape.simulate("annealing", 1, folder=tmp_path)
+
+
+def test_a_damaged_or_foreign_file_is_made_again(tmp_path):
+    made = search_shape.simulate("generator-random", 2, folder=tmp_path)
+    path = tmp_path / "shape_generator-random.npz"
+    path.write_bytes(path.read_bytes()[:50])
+    assert (search_shape.simulate("generator-random", 2, folder=tmp_path) == made).all()
+    assert (search_shape.simulate("generator-random", 2, folder=tmp_path, seed=7) != made).any()
+
+
+def test_every_mechanism_takes_a_step():
+    for mechanism in search_shape.MECHANISMS.values():
+        assert search_shape.search(mechanism, 0, steps=6 if mechanism.kind == "bayesian" else 5).shape[1] == 6
+
+
+def test_the_mechanism_that_made_a_path_explains_it_and_another_is_ruled_out():
+    rng = np.random.default_rng(0)
+
+    def along(n):
+        return np.clip(rng.random((n, 20, 1)) + 0.02 * rng.normal(size=(n, 20, 6)), 0, 1)
+
+    simulated = {"line": along(60), "cloud": rng.random((60, 20, 6))}
+    nearest, other = search_shape.explanations(along(1)[0], simulated)
+    assert (nearest.mechanism, nearest.ruled_out) == ("line", False)
+    assert other.ruled_out and other.distance.value > nearest.distance.value
+
+
+def test_influence_by_hand():
+    one = np.zeros((4, 6, 6))
+    other = one.copy()
+    other[:, 3:] = 0.5  # of the five iterations after the first, three differ by a half
+    found = search_shape.influence(one, other)
+    assert found.same.value == pytest.approx(2 / 5) and found.moved.value == pytest.approx(0.3)
+    with pytest.raises(ValueError, match="one shape"):
+        search_shape.influence(one, other[:2])
