@@ -66,7 +66,7 @@ def lags(correlations: Mapping[str, np.ndarray], k: np.ndarray) -> Figure:
             wide = {"lw": 4, "alpha": 0.55} if i == 0 else {"lw": 1.3}
             ax.plot(k, values, marker=marker, color=colours[i % len(colours)], label=name, **wide)
         ax.set_xticks(k)
-        ax.set_xlabel("Lag k (trading days); 0 is the day forecast, 1 the day before")
+        ax.set_xlabel("Lag k (days); 0: the day forecast, 1: the day before")
         ax.set_ylabel("Correlation with the close's change")
         ax.annotate(
             "repeats yesterday", (1, 1.0), xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize=9
@@ -126,6 +126,10 @@ def walk(table: pd.DataFrame) -> Figure:
             if middle.max() > 3:
                 ax.set_yscale("log")
                 ax.yaxis.set_major_formatter(ticker.FuncFormatter(lambda v, _: f"{v:,g}"))
+        low, high = axes[0].get_ylim()  # room for the names of the crises
+        axes[0].set_ylim(
+            low, high * (high / low) ** 0.2 if axes[0].get_yscale() == "log" else high + 0.2 * (high - low)
+        )
         volatility = table.groupby("year")["volatility"].first()
         axes[2].bar(volatility.index, volatility, color=COLOURS["published"], width=0.7)
         axes[2].set_title("How much the close moves: root mean square of the daily returns (%)")
@@ -172,7 +176,7 @@ def series(ratios: pd.DataFrame, attainable: Mapping[str, float]) -> Figure:
                     side = 1 if values.median() >= 1 else -1
                     at = values.max() if side > 0 else values.min()
                     ax.annotate(
-                        f"{values.median():,.4g}", (at, row + offset), (7 * side, 0), textcoords="offset points",
+                        f"median {values.median():,.4g}", (at, row + offset), (7 * side, 0), textcoords="offset points",
                         ha="left" if side > 0 else "right", va="center", fontsize=8,
                     )  # fmt: skip
             if name in attainable:
@@ -181,7 +185,7 @@ def series(ratios: pd.DataFrame, attainable: Mapping[str, float]) -> Figure:
         ax.set_ylim(-0.5, len(names) - 0.5)
         ax.set_xscale("log")
         low, high = ratios["ratio"].min(), ratios["ratio"].max()
-        ax.set_xlim(min(low, *attainable.values(), 1) / 1.7, max(high, 1) * 3)
+        ax.set_xlim(min(low, *attainable.values(), 1) / 5, max(high, 1) * 6)
         ax.xaxis.set_major_formatter(ticker.FuncFormatter(lambda v, _: f"{v:,g}"))
         ax.set_xlabel("Squared error over that of yesterday's close (below 1 is better)")
         handles = [
