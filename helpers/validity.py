@@ -639,8 +639,8 @@ def verdict_markdown(root: str | Path = "") -> str:
     text = tables.markdown(verdict_table(frame))
     note = (
         "Squared error of returns over that of yesterday's close (below 1 is better), whether the difference is one by "
-        'the Diebold-Mariano test at 5 %, medians over the seeds. *Any better?* is the p-value of "no forecast here '
-        "beats yesterday's close\" (Hansen's test). Rows that end after 2024 are the days after publication. A difference can be one by the test and worth nothing: "
-        "look at the ratio first."
+        "the Diebold-Mariano test at 5 %, medians over the seeds; it can be one and be worth nothing, so look at the "
+        "ratio first. *Any better?* is the p-value of \"no forecast here beats yesterday's close\" (Hansen's test). "
+        "Rows that end after 2024 are the days after publication."
     )
     return f"{text}\n{note}\n"
