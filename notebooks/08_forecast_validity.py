@@ -524,8 +524,8 @@ won = verdicts[
 ]
 trader = (
     f"would ask what the gains that the test calls significant ({', '.join(gains)}) are worth: the largest "
-    f" takes "
-    f"{1 - won['change_ratio'].min():.3%} off the squared error; {int(won['change_pt_p'].isna().sum())} of {len(won)} come "
+    f"takes {1 - won['change_ratio'].min():.3%} off the squared error; "
+    f"{int(won['change_pt_p'].isna().sum())} of {len(won)} come "
     "from a network that forecasts the same direction every day, a drift"
     if gains
     else "finds nothing here to trade on: what is no better than yesterday's close says nothing of tomorrow's"
