@@ -173,11 +173,9 @@ def series(ratios: pd.DataFrame, attainable: Mapping[str, float]) -> Figure:
                 values = ratios.loc[(ratios["series"] == name) & (ratios["target"] == target), "ratio"].dropna()
                 ax.plot(values, np.full(len(values), row + offset), marker=marker, ls="none", color=colour, alpha=0.6)
                 if len(values):
-                    side = 1 if values.median() >= 1 else -1
-                    at = values.max() if side > 0 else values.min()
                     ax.annotate(
-                        f"median {values.median():,.4g}", (at, row + offset), (7 * side, 0), textcoords="offset points",
-                        ha="left" if side > 0 else "right", va="center", fontsize=8,
+                        f"median {values.median():,.4g}", (values.max(), row + offset), (7, 0),
+                        textcoords="offset points", va="center", fontsize=8,
                     )  # fmt: skip
             if name in attainable:
                 ax.plot(attainable[name], row, "|", color=COLOURS["actual"], ms=22, mew=1.5)
@@ -185,7 +183,7 @@ def series(ratios: pd.DataFrame, attainable: Mapping[str, float]) -> Figure:
         ax.set_ylim(-0.5, len(names) - 0.5)
         ax.set_xscale("log")
         low, high = ratios["ratio"].min(), ratios["ratio"].max()
-        ax.set_xlim(min(low, *attainable.values(), 1) / 5, max(high, 1) * 6)
+        ax.set_xlim(min(low, *attainable.values(), 1) / 1.7, max(high, 1) * 6)
         ax.xaxis.set_major_formatter(ticker.FuncFormatter(lambda v, _: f"{v:,g}"))
         ax.set_xlabel("Squared error over that of yesterday's close (below 1 is better)")
         handles = [
