@@ -192,15 +192,22 @@ PAPERS: Mapping[str, str] = {
     "G": "LSTM adaptive hyperparameter tuning for financial time series forecasting using custom gradient-based "
     "methods: a comparative study with Bayesian optimization",
     "A": "A GAN-based method to tune LSTM hyperparameters for financial forecasting",
-    "V": "Does the tuned LSTM forecast anything?",
+    "R": "Beyond the papers' own items: are the published numbers reproducible, and do the claims hold?",
+    "V": "Beyond the papers: does the tuned LSTM forecast anything?",
 }
-PAPER_NAMES: Mapping[str, str] = {"G": "Generator paper", "A": "GAN paper", "V": "Beyond the papers"}
+PAPER_NAMES: Mapping[str, str] = {
+    "G": "Generator paper",
+    "A": "GAN paper",
+    "R": "Replication",
+    "V": "Forecast validity",
+}
 NOTEBOOKS: Mapping[int, str] = {
     1: "01_data_preparation",
     2: "02_generator_tuner",
     3: "03_gan_tuner",
     4: "04_bayesian_baseline",
     5: "05_comparison",
+    6: "06_replication",
     8: "08_forecast_validity",
 }
 
@@ -255,6 +262,16 @@ ITEMS: Mapping[str, Item] = {
     "A-appA": Item("A", "The GAN's generator: one pathway per hyperparameter", 3),
     "A-appB": Item("A", "Every trial of the GAN tuner", 3),
     "A-appC": Item("A", "Each hyperparameter over iterations", 3),
+    "R-tab01": Item("R", "Constant forecasts against the largest published MSE", 6),
+    "R-fig01": Item("R", "Published configurations trained again: MSE", 6),
+    "R-fig02": Item("R", "Published configurations trained again: time", 6),
+    "R-tab02": Item("R", "Agreement by table and reading", 6),
+    "R-fig03": Item("R", "Searches in the unit cube, feedback on and off", 6),
+    "R-fig04": Item("R", "Distance of each mechanism from the published searches", 6),
+    "R-fig05": Item("R", "Hyperparameters at the lower end, iteration by iteration", 6),
+    "R-tab03": Item("R", "The shape of the searches", 6),
+    "R-fig06": Item("R", "Lag of the forecasts behind the close", 6),
+    "R-tab04": Item("R", "The papers' claims, judged", 6),
     "V-fig01": Item("V", "What each leak buys", 8),
     "V-fig02": Item("V", "Does the forecast follow the close? Correlations of changes by lag", 8),
     "V-fig03": Item("V", "The last 100 days with yesterday's close under the forecast", 8),

@@ -42,6 +42,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "03_gan_tuner": ("01_data_preparation",),
     "04_bayesian_baseline": ("02_generator_tuner",),
     "05_comparison": ("02_generator_tuner", "03_gan_tuner", "04_bayesian_baseline"),
+    "06_replication": ("02_generator_tuner", "03_gan_tuner", "04_bayesian_baseline"),
     "08_forecast_validity": ("02_generator_tuner", "03_gan_tuner", "04_bayesian_baseline"),
 }
 # Chosen here for each run, not in a params file.
@@ -78,7 +79,7 @@ class Step:
 
     @property
     def name(self) -> str:
-        return f"{self.notebook}_{self.protocol}" if self.protocol else self.notebook
+        return _name(self.notebook, self.protocol)
 
     @property
     def rendered(self) -> Path:
@@ -86,6 +87,10 @@ class Step:
 
 
 # --- the plan -------------------------------------------------------------------------------------------------------
+
+
+def _name(notebook: str, protocol: str) -> str:
+    return f"{notebook}_{protocol}" if protocol else notebook
 
 
 def notebook_parameters(notebook: str) -> dict[str, Any]:
@@ -190,19 +195,15 @@ def plan(
     outputs = paths.outputs(output or _output(profile, symbol, changes))
     output = "" if outputs.root == paths.ROOT else os.path.relpath(outputs.root, paths.ROOT)  # rendered, so relative
     chosen = {"profile": profile, "symbol": symbol, "output": output, "train": not draw_only}
+    runs = {notebook: chosen_protocols if "protocol" in cells[notebook] else ("",) for notebook in NEEDS}
     steps = []
     for notebook in NEEDS:
-        for protocol in chosen_protocols if "protocol" in cells[notebook] else ("",):
+        for protocol in runs[notebook]:
             given = {**common, **(values.get(notebook) or {}), **changes, **chosen, "protocol": protocol}
             parameters = {name: given.get(name, default) for name, default in cells[notebook].items()}
-            # A notebook without a protocol of its own reads the records of all.
-            read = (protocol,) if protocol else chosen_protocols
-            needs = tuple(
-                step
-                for n in NEEDS[notebook]
-                if n in notebooks
-                for step in ([f"{n}_{p}" for p in read] if "protocol" in cells[n] else [n])
-            )
+            wanted = [n for n in NEEDS[notebook] if n in notebooks]
+            same = {n: (protocol,) if protocol in runs[n] else runs[n] for n in wanted}
+            needs = tuple(_name(n, p) for n in wanted for p in same[n])
             if notebook in notebooks:
                 steps.append(Step(notebook, protocol, parameters, outputs, needs))
     _check_prices(symbol, str(steps[0].parameters.get("source", "auto")))

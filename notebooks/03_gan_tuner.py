@@ -112,8 +112,9 @@ fig
 
 # %% [markdown]
 # The generator, built: every hyperparameter has a pathway of its own, fed by the history of MSEs and by its own
-# noise. Its outputs are coordinates in the unit cube, before rounding, so that the discriminator's gradient reaches
-# the generator.
+# noise. Its raw outputs are scaled to the unit cube by |tanh|, as the generator paper's tuner scales its own:
+# untrained, they start at the low ends of the ranges, where the published run spends its time. The discriminator sees
+# them before rounding, so that its gradient reaches the generator.
 
 # %%
 generator, discriminator = gan_generator_model(seed), discriminator_model(seed)

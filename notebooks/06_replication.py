@@ -498,7 +498,7 @@ Markdown(
 )
 
 # %% [markdown]
-# ## What a careful reader should take away
+# ## Findings: what a careful reader should take away
 
 # %%
 printed_text = {t: agreements[t, "chronological"] for t in TABLES}
@@ -517,6 +517,9 @@ def verdict_of(key: str) -> str:
 # %%
 g, a, b = best["generator"], best["gan"], best["bayesian"]
 Markdown(f"""
+- This run used {data.caption}; every published configuration was trained with {seeds} seed{"s" if seeds > 1 else ""}
+  under every reading.
+
 **The generator paper: its numbers.** Read as the text says, table 8 is {printed_text["generator"].verdict}: our
 errors are {10 ** printed_text["generator"].log_ratio.value:,.1f} times the printed ones in the median, and
 {printed_text["generator"].within.value:.0%} of the rows are within a factor of {replication.FACTOR:g}. The reading
@@ -552,8 +555,8 @@ chronological test part.
 {verdict_of("smooth")}. It is too low: {verdict_of("underestimates")}. Beating random choice:
 {verdict_of("gan_title")}.
 
-**Both.** Of {len(judged)} claims: {tally}. A claim that cannot be judged lacks records or seeds, not merit; notebook
-07 runs more seeds.
+**Both.** Of {len(judged)} claims: {tally}. A claim that cannot be judged lacks records or seeds, not merit; more
+`seeds`, `real_seeds` and `random_trials` can decide it.
 """)
 
 # %% [markdown]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from helpers.samplers import networks as nn
+from helpers.samplers.gan import scaled
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +108,8 @@ def test_generator_is_keras_over_several_steps(keras):
         close(weights, model.get_weights(), atol=2e-4)
 
 
-def test_gan_generator_and_discriminator_are_keras(keras):
+@pytest.mark.parametrize("scaling", ["tanh", "sigmoid"])
+def test_gan_generator_and_discriminator_are_keras(keras, scaling):
     import tensorflow as tf
 
     rng = np.random.default_rng(0)
@@ -117,16 +119,17 @@ def test_gan_generator_and_discriminator_are_keras(keras):
     noise = rng.normal(size=(6, 8, nn.PATHWAY_NOISE))
     x = np.concatenate([np.broadcast_to(history, (6, *history.shape)), noise], axis=-1)
     raw, inputs = nn.forward(weights, x)
-    u = nn.sigmoid(raw[..., 0]).T
+    u, steepness = scaled(raw[..., 0].T, scaling)
     logit, activations = nn.forward(judging, u)
     slope = nn.backward(judging, activations, (nn.sigmoid(logit) - 1) / len(u))[1]
-    gradients, _ = nn.backward(weights, inputs, (slope * u * (1 - u)).T[..., None])
+    gradients, _ = nn.backward(weights, inputs, (slope * steepness).T[..., None])
 
     with tf.GradientTape() as tape:
-        outputs = generator([history.astype("float32"), *noise.astype("float32")])
-        probability = judge(tf.concat(outputs, axis=1))
+        outputs = tf.concat(generator([history.astype("float32"), *noise.astype("float32")]), axis=1)
+        points = tf.sigmoid(outputs) if scaling == "sigmoid" else tf.abs(tf.tanh(outputs))
+        probability = judge(points)
         loss = -tf.reduce_mean(tf.math.log(probability))
-    close([u], [tf.concat(outputs, axis=1)])
+    close([u], [points])
     close([nn.sigmoid(logit)], [probability])
     theirs = dict(
         zip(

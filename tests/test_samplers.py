@@ -255,9 +255,10 @@ def test_gan_does_not_repeat_enqueued_or_running_configurations():
 
 
 def test_gan_approaches_good_configurations():
-    """Discriminator or error term, each alone, leads it towards the optimum of a bowl; without both it moves away."""
+    """It moves towards the optimum of a bowl; from the middle also by the discriminator or the error term alone."""
     cube = UnitCube(GAN_SPACE)
-    for discriminator, error_weight in ((True, 0.0), (False, 4.0), (False, 0.0)):
+    variants = (("tanh", True, 4.0), ("sigmoid", True, 0.0), ("sigmoid", False, 4.0), ("sigmoid", False, 0.0))
+    for scaling, discriminator, error_weight in variants:
         values = []
         for seed in range(8):
             target = np.random.default_rng(1000 + seed).random(6)
@@ -265,12 +266,14 @@ def test_gan_approaches_good_configurations():
             def bowl(trial, target=target):
                 return 1e-3 + float(np.mean((cube.encode(trial.params) - target) ** 2))
 
-            sampler = GanSampler(seed=seed, space=GAN_SPACE, discriminator=discriminator, error_weight=error_weight)
+            sampler = GanSampler(
+                seed=seed, space=GAN_SPACE, scaling=scaling, discriminator=discriminator, error_weight=error_weight
+            )
             study = study_of(sampler)
             run(study, GAN_SPACE, 20, bowl)
             values.append([t.value for t in study.trials])
         early, late = np.mean(values, axis=0)[:4].mean(), np.mean(values, axis=0)[-8:].mean()
-        assert (late < 0.95 * early) == (discriminator or error_weight > 0), (discriminator, error_weight, early, late)
+        assert (late < 0.95 * early) == (discriminator or error_weight > 0), (scaling, early, late)
 
 
 def test_gan_discriminator_knows_the_best():
@@ -369,6 +372,7 @@ def test_bayesian_finds_a_bowl():
         (partial(GeneratorSampler, seed=-1), "seed"),
         (partial(GanSampler, seed=1.5), "seed"),
         (partial(GanSampler, learning_rate=float("nan")), "learning_rate"),
+        (partial(GanSampler, scaling="clip"), "tanh, sigmoid"),
         (partial(GanSampler, inner_steps=0), "inner_steps"),
         (partial(GanSampler, error_weight=-1), "error_weight"),
         (partial(BayesianSampler, ranges="log"), "paper, warped"),

@@ -34,6 +34,7 @@ FEWEST_ELITES = 2
 ELITE_SD = 0.1  # real examples are the elites with this much noise: a few points are no distribution
 ERROR_REACH = 0.2  # root mean squared distance over the coordinates at which a trial's error still counts
 DIVERSITY_REACH = 0.1  # the same for the repulsion from every past configuration
+SCALINGS = ("tanh", "sigmoid")
 REDRAWS = 20  # fresh noise this often before a repeated configuration is replaced by a random one
 
 
@@ -51,7 +52,10 @@ class GanSampler(HistorySampler):
     """Generator and discriminator over the unit cube of configurations (GAN paper, sections 3.3, 3.4 and 3.6).
 
     The generator has one pathway per hyperparameter: the history of MSEs and noise of its own through two dense ReLU
-    layers to a sigmoid, the coordinate in the unit cube. The discriminator sees the whole continuous point, before
+    layers to one raw output, which is scaled to a coordinate of the unit cube. The scaling is |tanh(raw)| as in the
+    generator paper's tuner: an untrained network's outputs lie near 0, and 90 % of the published appendix B lies in
+    the lower half of the ranges (its mean coordinate is 0.22), where a sigmoid would start in the middle. The
+    discriminator sees the whole continuous point, before
     rounding, so that its gradient is real; it is trained by binary cross-entropy to tell the best configurations so far
     (real) from random ones (fake). When the running quality deteriorates, that is when the mean of the last three
     losses exceeds that of the three before, random configurations are shown to it as real as well, half of the batch.
@@ -78,6 +82,9 @@ class GanSampler(HistorySampler):
     seed : int, optional
     space : mapping of str to optuna.distributions.BaseDistribution, optional
         See `HistorySampler`. Give it to have the first suggestion from the network as well.
+    scaling : {"tanh", "sigmoid"}
+        Raw outputs to the unit cube: |tanh(raw)|, which starts at the low ends as the paper's table does, or
+        sigma(raw), which starts from the middle and found the better optima on random bowls.
     discriminator : bool
         Without it the generator has the error and diversity terms alone.
     learning_rate : float
@@ -92,7 +99,7 @@ class GanSampler(HistorySampler):
     Raises
     ------
     ValueError
-        For a learning rate, a number of steps or a weight out of range; see also `HistorySampler`.
+        For an unknown scaling, a learning rate, a number of steps or a weight out of range; see also `HistorySampler`.
 
     Notes
     -----
@@ -108,6 +115,7 @@ class GanSampler(HistorySampler):
         *,
         seed: int | None = None,
         space: SearchSpace | None = None,
+        scaling: str = "tanh",
         discriminator: bool = True,
         learning_rate: float = 0.1,
         inner_steps: int = 3,
@@ -115,6 +123,8 @@ class GanSampler(HistorySampler):
         diversity_weight: float = 1.0,
     ) -> None:
         super().__init__(seed=seed, space=space)
+        if scaling not in SCALINGS:
+            raise ValueError(f"Unknown scaling {scaling!r}; valid are {', '.join(SCALINGS)}.")
         if not 0 < learning_rate < np.inf:
             raise ValueError(f"learning_rate must be a positive number, not {learning_rate!r}.")
         if isinstance(inner_steps, bool) or not isinstance(inner_steps, int) or inner_steps < 1:
@@ -122,7 +132,8 @@ class GanSampler(HistorySampler):
         for what, weight in (("error_weight", error_weight), ("diversity_weight", diversity_weight)):
             if not 0 <= weight < np.inf:
                 raise ValueError(f"{what} must be a number of at least 0, not {weight!r}.")
-        self.discriminator, self.learning_rate, self.inner_steps = bool(discriminator), learning_rate, inner_steps
+        self.scaling, self.discriminator = scaling, bool(discriminator)
+        self.learning_rate, self.inner_steps = learning_rate, inner_steps
         self.error_weight, self.diversity_weight = error_weight, diversity_weight
 
     def _start(self, dimension: int) -> _State:
@@ -170,14 +181,14 @@ class GanSampler(HistorySampler):
         """One Adagrad step on BATCH generated points."""
         dimension = points.shape[1]
         raw, inputs = forward(state.generator, generator_inputs(state.history, dimension, BATCH, rng))
-        u = sigmoid(raw[..., 0]).T  # (BATCH, d)
+        u, steepness = scaled(raw[..., 0].T, self.scaling)  # both (BATCH, d)
         slope = self.error_weight * kernel_slope(u, points, errors, ERROR_REACH)
         slope += self.diversity_weight * kernel_slope(u, points, np.ones(len(points)), DIVERSITY_REACH)
         if self.discriminator:
             logit, activations = forward(state.discriminator, u)
             # d(-log D)/d logit = D - 1
             slope += backward(state.discriminator, activations, sigmoid(logit) - 1.0)[1]
-        d_raw = (slope * u * (1.0 - u) / BATCH).T[..., None]
+        d_raw = (slope * steepness / BATCH).T[..., None]
         gradients, _ = backward(state.generator, inputs, d_raw)
         weights, optimiser = state.generator_optimiser.update(state.generator, gradients)
         return replace(state, generator=weights, generator_optimiser=optimiser)
@@ -195,7 +206,7 @@ class GanSampler(HistorySampler):
         for attempt in range(2 * REDRAWS):
             if attempt < REDRAWS:
                 raw, _ = forward(state.generator, generator_inputs(state.history, dimension, 1, rng))
-                point = sigmoid(raw[:, 0, 0])
+                point, _ = scaled(raw[:, 0, 0], self.scaling)
             else:
                 point = rng.random(dimension)
             if is_new():
@@ -213,6 +224,15 @@ class GanSampler(HistorySampler):
             "injected": state.injected,
             "redraws": redraws,
         }
+
+
+def scaled(raw: np.ndarray, scaling: str) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates in the unit cube and their derivatives by the raw outputs, both of the shape of `raw`."""
+    if scaling == "sigmoid":
+        u = sigmoid(raw)
+        return u, u * (1.0 - u)
+    u = np.abs(np.tanh(raw))
+    return u, np.sign(raw) * (1.0 - u**2)
 
 
 def history_inputs(values: np.ndarray) -> np.ndarray:

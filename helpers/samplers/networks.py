@@ -172,7 +172,8 @@ def gan_generator_model(seed: int = 0, names: Sequence[str] | None = None) -> ke
     """The GAN's multi-input multi-output generator in Keras (GAN paper, section 3.4 and appendix A).
 
     Inputs: the history of MSEs (batch, HISTORY), shared, and per hyperparameter its own noise (batch, PATHWAY_NOISE).
-    Outputs: per hyperparameter its coordinate in the unit cube (batch, 1). Weights as `GanSampler(seed=seed)` has them.
+    Outputs: per hyperparameter one raw number (batch, 1), which the sampler scales to the unit cube. Weights as
+    `GanSampler(seed=seed)` has them.
 
     Parameters
     ----------
@@ -193,7 +194,7 @@ def gan_generator_model(seed: int = 0, names: Sequence[str] | None = None) -> ke
         for i, units in enumerate(PATHWAY_HIDDEN):
             x = keras.layers.Dense(units, activation="relu", name=f"{name}_dense_{i + 1}")(x)
         noises.append(noise)
-        outputs.append(keras.layers.Dense(1, activation="sigmoid", name=name)(x))
+        outputs.append(keras.layers.Dense(1, name=name)(x))
     model = keras.Model([history, *noises], outputs, name="gan_generator")
     weights = gan_generator_weights(seed, len(names))
     for pathway, name in enumerate(names):
