@@ -193,8 +193,14 @@ PAPERS: Mapping[str, str] = {
     "methods: a comparative study with Bayesian optimization",
     "A": "A GAN-based method to tune LSTM hyperparameters for financial forecasting",
     "R": "Beyond the papers' own items: are the published numbers reproducible, and do the claims hold?",
+    "V": "Beyond the papers: does the tuned LSTM forecast anything?",
 }
-PAPER_NAMES: Mapping[str, str] = {"G": "Generator paper", "A": "GAN paper", "R": "Replication"}
+PAPER_NAMES: Mapping[str, str] = {
+    "G": "Generator paper",
+    "A": "GAN paper",
+    "R": "Replication",
+    "V": "Forecast validity",
+}
 NOTEBOOKS: Mapping[int, str] = {
     1: "01_data_preparation",
     2: "02_generator_tuner",
@@ -202,6 +208,7 @@ NOTEBOOKS: Mapping[int, str] = {
     4: "04_bayesian_baseline",
     5: "05_comparison",
     6: "06_replication",
+    8: "08_forecast_validity",
 }
 
 ITEMS: Mapping[str, Item] = {
@@ -265,6 +272,17 @@ ITEMS: Mapping[str, Item] = {
     "R-tab03": Item("R", "The shape of the searches", 6),
     "R-fig06": Item("R", "Lag of the forecasts behind the close", 6),
     "R-tab04": Item("R", "The papers' claims, judged", 6),
+    "V-fig01": Item("V", "What each leak buys", 8),
+    "V-fig02": Item("V", "Does the forecast follow the close? Correlations of changes by lag", 8),
+    "V-fig03": Item("V", "The last 100 days with yesterday's close under the forecast", 8),
+    "V-fig04": Item("V", "Walk-forward: error by year against yesterday's close", 8),
+    "V-fig05": Item("V", "Other series and controls: error against yesterday's close", 8),
+    "V-fig06": Item("V", "The days after publication: cumulative loss against yesterday's close", 8),
+    "V-tab01": Item("V", "Every forecaster beside yesterday's close, with tests", 8),
+    "V-tab02": Item("V", "What each leak buys, in numbers", 8),
+    "V-tab03": Item("V", "How much of a forecast is yesterday's close", 8),
+    "V-tab04": Item("V", "Walk-forward: all years together", 8),
+    "V-tab05": Item("V", "Verdict: each series, model against yesterday's close", 8),
 }
 
 

@@ -59,7 +59,8 @@ def save(
         As for `helpers.figures.save`.
     formats : mapping of str to str, optional
         Format specification for a column (`".6f"`, `",.0f"`); `"decade"` writes a learning rate as the papers do
-        (0.00001). Known columns have one already (`FORMATS`). The CSV keeps full precision.
+        (0.00001), `"p"` a p-value (0.031, < 0.001). Known columns have one already (`FORMATS`). The CSV keeps full
+        precision.
     highlight : str, optional
         Column whose least value marks the best row, shown bold.
 
@@ -148,6 +149,8 @@ def _text(value: object, spec: str) -> str:
         return "–"
     if spec == "decade" and isinstance(value, Real):
         return f"{value:.5f}" if abs(value - round(value, 5)) < 1e-12 else f"{value:.3g}"
+    if spec == "p" and isinstance(value, Real):
+        return "< 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
     if spec and isinstance(value, Real) and not isinstance(value, bool):
         return format(value, spec)
     if isinstance(value, Integral) or not isinstance(value, Real):

@@ -185,7 +185,7 @@ def train_and_measure(
     try:
         wall, cpu = time.perf_counter(), time.process_time()
         training.fit(model, config, windows.x_train, windows.y_train, epochs=epochs, seed=seed, engine=engine)
-        predicted = training.predict(model, config, windows.x_test, engine=engine)
+        predicted = windows.to_levels(training.predict(model, config, windows.x_test, engine=engine))
         actual = windows.y_test.astype(np.float64)
         metrics = error_metrics(actual, predicted.astype(np.float64))
         seconds, cpu_seconds = time.perf_counter() - wall, time.process_time() - cpu

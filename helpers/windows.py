@@ -22,7 +22,12 @@ from helpers.prices import Prices, closes_sha256
 
 TRAIN_SHARE = 0.8  # both papers split 80/20
 STAGES = ("tune", "final")
-_CHOICES = {"split": ("chronological", "shuffled"), "scale_on": ("all", "train"), "tune_on": ("test", "validation")}
+_CHOICES = {
+    "split": ("chronological", "shuffled"),
+    "scale_on": ("all", "train"),
+    "tune_on": ("test", "validation"),
+    "target": ("level", "change"),
+}
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,13 @@ class Protocol:
         training part, so that the test part is used once, for the winner.
     split_seed : int
         Seed of the random splits.
+    target : {"level", "change"}
+        What the network is trained to give: the next close, as in the papers, or its change from the window's last
+        close, in standard deviations of that change over the training targets. Forecasts become closes again before
+        anything is measured, so errors are comparable.
+    test_from : str
+        ISO date of the first test day, instead of the last fifth of the days; for a chronological split only. All
+        closes before it are training part.
 
     Raises
     ------
@@ -58,6 +70,14 @@ class Protocol:
     scale_on: str = "all"
     tune_on: str = "test"
     split_seed: int = 0
+    target: str = "level"
+    test_from: str = ""
+
+    def __repr__(self) -> str:
+        # Records compare this text: a field that came later is shown only where it is not at its default.
+        later = ("target", "test_from")
+        shown = [f for f in fields(self) if f.name not in later or getattr(self, f.name) != f.default]
+        return f"Protocol({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in shown)})"
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", self.name):
@@ -67,14 +87,21 @@ class Protocol:
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}.")
-        if type(self.as_of) is date:  # an unquoted date in a YAML file arrives as one
-            object.__setattr__(self, "as_of", self.as_of.isoformat())
-        try:
-            if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", self.as_of):
-                raise ValueError
-            date.fromisoformat(self.as_of)
-        except (TypeError, ValueError):
-            raise ValueError(f"as_of must be a date written YYYY-MM-DD, not {self.as_of!r}.") from None
+        for name in ("as_of", "test_from"):
+            value = getattr(self, name)
+            if type(value) is date:  # an unquoted date in a YAML file arrives as one
+                value = value.isoformat()
+                object.__setattr__(self, name, value)
+            if name == "test_from" and value == "":
+                continue
+            try:
+                if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+                    raise ValueError
+                date.fromisoformat(value)
+            except (TypeError, ValueError):
+                raise ValueError(f"{name} must be a date written YYYY-MM-DD, not {value!r}.") from None
+        if self.test_from and self.split != "chronological":
+            raise ValueError("test_from parts the days in time: it needs the chronological split.")
         if type(self.split_seed) is not int or self.split_seed < 0:
             raise ValueError(f"split_seed must be a whole number of at least 0, not {self.split_seed!r}.")
 
@@ -82,7 +109,10 @@ class Protocol:
     def text(self) -> str:
         """The protocol in words, for captions."""
         scaled = {"all": "the whole series", "train": "the training part"}[self.scale_on]
-        return f"{self.split} split, scaled on {scaled}, tuned on the {self.tune_on} part, closes up to {self.as_of}"
+        text = f"{self.split} split, scaled on {scaled}, tuned on the {self.tune_on} part, closes up to {self.as_of}"
+        if self.test_from:
+            text += f", tested from {self.test_from}"
+        return text + (", the network gives the change of the close" if self.target == "change" else "")
 
 
 PROTOCOLS = {
@@ -95,8 +125,8 @@ PROTOCOLS = {
 def protocol(name: str, /, **changes: Any) -> Protocol:
     """The preset `name`, with some fields changed.
 
-    A preset whose split, scaling or tuning part is changed is another protocol: unless `changes` give it a name, the
-    change becomes part of its name (`described_tune_on_validation`).
+    A preset whose split, scaling, tuning part or target is changed is another protocol: unless `changes` give it a
+    name, the change becomes part of its name (`described_tune_on_validation`).
 
     Raises
     ------
@@ -118,19 +148,25 @@ def protocol(name: str, /, **changes: Any) -> Protocol:
 class Windows:
     """Training and test windows of one sequence length L, in scaled units.
 
+    The network's outputs become forecasts of the close with `to_levels`.
+
     Attributes
     ----------
     x_train : numpy.ndarray, shape (n, L, 1), float32
     y_train : numpy.ndarray, shape (n,), float32
-        The close that follows each window.
+        What the network is trained to give for each window: the close that follows it or, with the protocol's target
+        "change", that close less the window's last one over `change_unit`.
     x_test : numpy.ndarray, shape (m, L, 1), float32
     y_test : numpy.ndarray, shape (m,), float32
+        The close that follows each test window, whatever the target.
     test_dates : pandas.DatetimeIndex, shape (m,)
         Day of each test target, ascending.
     naive : numpy.ndarray, shape (m,), float32
         The close of the day before each test target: the naive forecast.
     low, high : float
         Closes that scale to 0 and to 1.
+    change_unit : float or None
+        Standard deviation of the training targets' changes, scaled units; None where the network gives levels.
     """
 
     x_train: np.ndarray
@@ -141,6 +177,13 @@ class Windows:
     naive: np.ndarray
     low: float
     high: float
+    change_unit: float | None = None
+
+    def to_levels(self, outputs: np.ndarray) -> np.ndarray:
+        """The network's outputs for the test windows as forecasts of the close: shape (m,), float32, scaled units."""
+        if self.change_unit is None:
+            return outputs
+        return (self.naive + self.change_unit * np.asarray(outputs, np.float64)).astype(np.float32)
 
     def to_points(self, scaled: ArrayLike) -> np.ndarray:
         """Scaled values in index points, float64, same shape."""
@@ -204,7 +247,7 @@ class Dataset:
         self.protocol = protocol
         self.max_sequence_length = int(longest)
         self.close = prices.close[prices.close.index <= pd.Timestamp(protocol.as_of)]
-        self._parts = _parts(self.close.to_numpy(), protocol, int(longest))
+        self._parts = _parts(self.close, protocol, int(longest))
         self.low, self.high = self.scaling("final")
         self.scaled = (self.close - self.low) / (self.high - self.low)
         self.data_sha256 = closes_sha256(self.close)
@@ -223,17 +266,26 @@ class Dataset:
             raise ValueError(
                 f"sequence_length must be a whole number from 1 to {self.max_sequence_length}: {length!r}."
             )
-        scaled = self._scale(part).astype(np.float32)
+        exact = self._scale(part)
+        scaled, unit = exact.astype(np.float32), None
+        y_train = scaled[part.train]
+        if self.protocol.target == "change":
+            changes = exact[part.train] - exact[part.train - 1]
+            # Changes are some thousandths of the scaled range: in their own unit the network's first, random outputs
+            # and the steps of its training are of the size of what it is to learn.
+            unit = float(changes.std()) or 1.0
+            y_train = (changes / unit).astype(np.float32)
         views = sliding_window_view(scaled, int(length))  # views[i] holds the closes i ... i + length - 1
         return Windows(
             x_train=np.ascontiguousarray(views[part.train - length])[:, :, np.newaxis],
-            y_train=scaled[part.train],
+            y_train=y_train,
             x_test=np.ascontiguousarray(views[part.test - length])[:, :, np.newaxis],
             y_test=scaled[part.test],
             test_dates=self.close.index[part.test],
             naive=scaled[part.test - 1],
             low=part.low,
             high=part.high,
+            change_unit=unit,
         )
 
     def naive_metrics(self, stage: str = "tune") -> dict[str, float]:
@@ -278,11 +330,14 @@ class Dataset:
         return (self.close.to_numpy() - part.low) / (part.high - part.low)
 
 
-def _parts(close: np.ndarray, protocol: Protocol, longest: int) -> dict[str, _Part]:
-    n = len(close)
+def _parts(series: pd.Series, protocol: Protocol, longest: int) -> dict[str, _Part]:
+    close, n = series.to_numpy(), len(series)
     targets = np.arange(longest, n)
     if protocol.split == "chronological":
-        train, test = targets[targets < int(TRAIN_SHARE * n)], targets[targets >= int(TRAIN_SHARE * n)]
+        first = int(TRAIN_SHARE * n)
+        if protocol.test_from:
+            first = int(series.index.searchsorted(pd.Timestamp(protocol.test_from)))
+        train, test = targets[targets < first], targets[targets >= first]
     else:
         train, test = _random_split(targets, [protocol.split_seed])
     tune_train, tune_test = train, test

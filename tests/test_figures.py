@@ -28,14 +28,24 @@ def words(svg):
     return [text for element in ElementTree.fromstring(svg).iter() if (text := (element.text or "").strip())]
 
 
-def test_items_are_those_of_both_papers():
+def test_items_are_those_of_both_papers_and_ours():
     counts = {}
     for name, item in figures.ITEMS.items():
-        assert re.fullmatch(r"[GA]-(fig\d\d|tab\d\d|app[A-C])", name)
+        assert re.fullmatch(r"[GARV]-(fig\d\d|tab\d\d|app[A-C])", name)
         assert name[0] == item.paper
         assert item.notebook in figures.NOTEBOOKS
         counts[name[:5]] = counts.get(name[:5], 0) + 1
-    assert counts == {"G-fig": 21, "G-tab": 9, "A-fig": 16, "A-tab": 1, "A-app": 3}
+    assert counts == {
+        "G-fig": 21,
+        "G-tab": 9,
+        "A-fig": 16,
+        "A-tab": 1,
+        "A-app": 3,
+        "R-fig": 6,
+        "R-tab": 4,
+        "V-fig": 6,
+        "V-tab": 5,
+    }
 
 
 def test_save_writes_png_svg_and_entry(outputs):

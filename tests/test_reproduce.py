@@ -39,6 +39,11 @@ def test_records_are_read_after_they_are_made_and_under_the_same_protocol(smoke)
     assert needs["05_comparison_described"] == {
         f"{n}_described" for n in ("02_generator_tuner", "03_gan_tuner", "04_bayesian_baseline")
     }
+    assert needs["08_forecast_validity"] == {
+        f"{n}_{p}"
+        for n in ("02_generator_tuner", "03_gan_tuner", "04_bayesian_baseline")
+        for p in ("described", "published")
+    }, "a notebook without a protocol reads the records of all"
 
 
 def test_values_come_from_the_profile_and_the_rest_from_the_parameters_cell(smoke):
@@ -114,9 +119,9 @@ def test_a_bad_params_file_is_refused_by_name(tmp_path, monkeypatch, text, words
 
 
 def test_the_command_line_says_it_and_stops():
-    command = [sys.executable, "-m", "helpers.reproduce", "--profile", "smoke", "--set", "trials=3"]
+    command = [sys.executable, "-m", "helpers.reproduce", "--profile", "smoke", "--set", "iterations=3"]
     done = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 2 and "unknown parameter 'trials'" in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 2 and "unknown parameter 'iterations'" in done.stderr and "Traceback" not in done.stderr
 
 
 # --- execution ------------------------------------------------------------------------------------------------------

@@ -1,0 +1,339 @@
+"""A ledger of trainings: one JSON line a training, append-only, so that an interrupted experiment goes on.
+
+A training is known by its series, protocol, configuration, seed, stage and budget. What is recorded already is not
+trained again; a record of other closes is refused. Forecasts are stored as relative changes against yesterday's close
+(`forecast / yesterday - 1`), never as levels: with the closes at hand they become levels again, and without them they
+give no close away.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import fcntl
+import json
+import logging
+import math
+import queue
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from helpers.lstm import EPOCHS
+from helpers.space import LstmConfig
+from helpers.trial import METRICS, Evaluator, TrialResult
+from helpers.windows import Dataset, Protocol
+
+logger = logging.getLogger(__name__)
+
+
+class LedgerError(ValueError):
+    """Records that cannot be read or continued; the message is one sentence for the reader."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """One LSTM to train and measure.
+
+    Attributes
+    ----------
+    series : str
+        Name of the series, a key of the `datasets` given to `complete`.
+    protocol : Protocol
+    config : LstmConfig
+    seed : int
+    stage : {"tune", "final"}
+    keep : bool
+        Whether the forecasts are recorded.
+    """
+
+    series: str
+    protocol: Protocol
+    config: LstmConfig
+    seed: int
+    stage: str = "final"
+    keep: bool = False
+
+    @property
+    def key(self) -> str:
+        """What tells the training apart within its file."""
+        values = {f: getattr(self.protocol, f.name) for f in fields(Protocol)}
+        protocol = {f.name: value for f, value in values.items() if value != f.default}
+        return json.dumps([self.series, protocol, self.config.as_dict(), self.seed, self.stage], sort_keys=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What is recorded of a training.
+
+    Attributes
+    ----------
+    training : Training
+    status : {"ok", "failed"}
+    reason : str
+    metrics : dict
+        The metrics of `trial.TrialResult` by name; NaN where it failed.
+    seconds : float
+    change : numpy.ndarray or None
+        Forecast over yesterday's close, less 1, for each test target, shape (m,), float64; None where not recorded.
+    """
+
+    training: Training
+    status: str
+    reason: str
+    metrics: dict[str, float]
+    seconds: float
+    change: np.ndarray | None
+
+    @property
+    def ok(self) -> bool:
+        return self.status == "ok"
+
+    def forecast(self, yesterday: np.ndarray) -> np.ndarray:
+        """The forecasts in index points, given the close of the day before each test target, shape (m,).
+
+        Raises
+        ------
+        LedgerError
+            If they were not recorded, or for another number of days.
+        """
+        if self.change is None or self.change.shape != np.shape(yesterday):
+            raise LedgerError("The forecasts of this training were not recorded for these days.")
+        return np.asarray(yesterday, np.float64) * (1.0 + self.change)
+
+
+def complete(
+    path: str | Path,
+    trainings: Sequence[Training],
+    datasets: Callable[[str, Protocol], Dataset],
+    *,
+    epochs: int = EPOCHS,
+    engine: str = "fast",
+    jobs: int = 2,
+    train: bool = True,
+    progress: bool = True,
+    evaluator: Callable[[], Any] = Evaluator,
+) -> list[Outcome]:
+    """The outcomes of `trainings`, in their order; those missing from the ledger are trained first.
+
+    Parameters
+    ----------
+    path : path
+        The ledger, a file `*.jsonl`; made if missing.
+    trainings : sequence of Training
+    datasets : callable
+        The dataset of a series under a protocol.
+    epochs, engine
+        See `trial.evaluate`.
+    jobs : int
+        Workers at the same time, one core each; results do not depend on it.
+    train : bool
+        False reads only.
+    progress : bool
+        Whether to show a bar on standard error.
+    evaluator : callable
+        Makes a worker: a context manager with `trial.Evaluator.evaluate`.
+
+    Raises
+    ------
+    LedgerError
+        Records of other closes or another budget, a damaged file, one that another process writes, or missing
+        trainings with `train=False`.
+    """
+    path = Path(path)
+    wanted = {training.key: training for training in trainings}
+    held: dict[tuple[str, Protocol], Dataset] = {}
+
+    def dataset(training: Training) -> Dataset:
+        where = (training.series, training.protocol)
+        if where not in held:
+            held[where] = datasets(*where)
+        return held[where]
+
+    def known() -> dict[str, dict[str, Any]]:
+        found = {record["key"]: record for record in read(path) if record["key"] in wanted}
+        for key, record in found.items():
+            ours = {"data_sha256": dataset(wanted[key]).data_sha256, "epochs": epochs, "engine": engine}
+            for name, value in ours.items():
+                if record[name] != value:
+                    what = {"data_sha256": "closes", "epochs": "number of epochs"}.get(name, name)
+                    raise LedgerError(
+                        f"{path.name} holds a training on other {what} ({record[name]} instead of {value}): use the "
+                        "same, or another folder."
+                    )
+        return {k: r for k, r in found.items() if not wanted[k].keep or r["status"] != "ok" or "change" in r}
+
+    records = known()
+    missing = [training for key, training in wanted.items() if key not in records]
+    if missing and not train:
+        raise LedgerError(
+            f"{len(missing)} of {len(wanted)} trainings are not recorded in {path.name}; train them first."
+        )
+    if missing:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with appending(path) as file:
+            records = known()  # another process may have added some before this one held the file
+            missing = [training for key, training in wanted.items() if key not in records]
+            for training in missing:  # datasets are made here, not by several threads at once
+                dataset(training)
+            for training, result in _train(missing, dataset, epochs, engine, jobs, progress, evaluator, path.stem):
+                record = _record(training, result, dataset(training), epochs, engine)
+                file.write((json.dumps(record, ensure_ascii=False) + "\n").encode())
+                file.flush()
+        records = known()
+    return [_outcome(training, records[training.key]) for training in trainings]
+
+
+def read(path: str | Path) -> list[dict[str, Any]]:
+    """The records of a ledger; an incomplete last line, which an interruption leaves behind, does not count.
+
+    Raises
+    ------
+    LedgerError
+        For damage elsewhere, with the number of the line.
+    """
+    path = Path(path)
+    found = []
+    for number, line in enumerate(path.read_bytes().splitlines(keepends=True) if path.exists() else [], start=1):
+        if not line.endswith(b"\n"):
+            break
+        try:
+            record = json.loads(line)
+            if not {"key", "status", "metrics", "data_sha256", "epochs", "engine"} <= record.keys():
+                raise ValueError
+        except (ValueError, AttributeError):
+            raise LedgerError(
+                f"{path.name}, line {number} is damaged: restore the file, or remove it to begin again."
+            ) from None
+        found.append(record)
+    return found
+
+
+@contextlib.contextmanager
+def appending(path: Path) -> Iterator[IO[bytes]]:
+    """The file open for appending, held against other processes, without the rest of an interrupted line.
+
+    Raises
+    ------
+    LedgerError
+        If another process holds it.
+    """
+    with open(path, "a+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LedgerError(f"{path.name} is being written by another process.") from None
+        file.seek(0)
+        content = file.read()
+        end = content.rfind(b"\n") + 1
+        if end < len(content):
+            logger.warning("%s ended with an incomplete line, which is cut off.", path.name)
+            file.truncate(end)
+        yield file
+
+
+def _train(
+    missing: Sequence[Training],
+    dataset: Callable[[Training], Dataset],
+    epochs: int,
+    engine: str,
+    jobs: int,
+    progress: bool,
+    evaluator: Callable[[], Any],
+    name: str,
+) -> Iterator[tuple[Training, TrialResult]]:
+    """Results as they come."""
+    import sys
+
+    from tqdm import tqdm
+
+    # Those of one dataset together, so that it travels to a worker seldom; within it the costly ones first.
+    order = sorted(missing, key=lambda t: (t.series, t.protocol.name, t.stage, -_cost(t.config)))
+    waiting: queue.SimpleQueue[Training] = queue.SimpleQueue()
+    for training in order:
+        waiting.put(training)
+    results: queue.SimpleQueue[tuple[Training | None, Any]] = queue.SimpleQueue()
+    stop = threading.Event()
+
+    def work(worker: Any) -> None:
+        while not stop.is_set():
+            try:
+                training = waiting.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                result = worker.evaluate(
+                    training.config,
+                    dataset(training),
+                    epochs=epochs,
+                    seed=training.seed,
+                    engine=engine,
+                    stage=training.stage,
+                    keep_predictions=training.keep,
+                )
+            except BaseException as error:  # reported by the thread that waits for results
+                results.put((None, error))
+                return
+            results.put((training, result))
+
+    with contextlib.ExitStack() as stack:
+        workers = [stack.enter_context(evaluator()) for _ in range(min(jobs, len(missing)))]
+        threads = [threading.Thread(target=work, args=(worker,), daemon=True) for worker in workers]
+        interval = 0.1 if sys.stderr.isatty() else 10.0
+        bar = stack.enter_context(
+            tqdm(total=len(missing), desc=name, unit="trial", disable=not progress, mininterval=interval)
+        )
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in missing:
+                training, result = results.get()
+                if training is None:
+                    raise result
+                if not result.ok:
+                    logger.warning("%s: a training failed: %s.", name, result.reason)
+                yield training, result
+                bar.update()
+        except BaseException:
+            stop.set()
+            for worker in workers:  # a thread may be waiting for its worker
+                worker.close()
+            raise
+        finally:
+            for thread in threads:
+                thread.join(timeout=5)
+
+
+def _cost(config: LstmConfig) -> float:
+    return config.sequence_length * config.layers * (config.units + 4) ** 2
+
+
+def _record(training: Training, result: TrialResult, dataset: Dataset, epochs: int, engine: str) -> dict[str, Any]:
+    metrics = {name: getattr(result, name) for name in METRICS}
+    record = {
+        "key": training.key,
+        "status": result.status,
+        "reason": result.reason,
+        "metrics": {name: value if math.isfinite(value) else None for name, value in metrics.items()},
+        "seconds": float(f"{result.seconds:.6g}"),
+        "epochs": epochs,
+        "engine": engine,
+        "data_sha256": dataset.data_sha256,
+    }
+    if training.keep and result.ok:
+        yesterday = dataset.close.to_numpy()[dataset.test_targets(training.stage) - 1]
+        change = dataset.to_points(result.predictions, stage=training.stage) / yesterday - 1.0
+        record["change"] = base64.b64encode(change.astype("<f4").tobytes()).decode()
+    return record
+
+
+def _outcome(training: Training, record: Mapping[str, Any]) -> Outcome:
+    change = None
+    if training.keep and "change" in record:
+        change = np.frombuffer(base64.b64decode(record["change"]), "<f4").astype(np.float64)
+    metrics = {name: math.nan if value is None else float(value) for name, value in record["metrics"].items()}
+    return Outcome(training, record["status"], record["reason"], metrics, float(record["seconds"]), change)

@@ -1,0 +1,568 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 8. Does the tuned LSTM forecast anything?
+#
+# Repeating yesterday's close scores a smaller error than every published result. What is left of the forecasts after
+# honest evaluation: with simple forecasts beside them, without leaks, year by year, on other series, and on the days
+# that came after publication?
+#
+# Both papers ask for this in their discussions: more metrics (MAPE, directional accuracy), other markets, other
+# validation (generator paper, section 6; GAN paper, section 7).
+
+# %% tags=["parameters"]
+profile = "default"
+symbol = "^GSPC"
+source = "auto"
+as_of = "2024-12-31"  # the last close that anything is chosen by; the last part alone reads later ones
+seed = 0  # of the tuner and the first of the LSTMs' seeds
+epochs = 10  # per training; fixed in both papers
+short_run = 20  # iterations of notebooks 02 and 03 that count
+others = "^IXIC ^DJI"  # other series, used where they are in data/raw
+seeds = 3  # of every scored configuration
+trials = 20  # of every search
+leak_configs = 8  # configurations of the switchboard
+walk_from = 1990  # first test year of the walk
+walk_seeds = 1
+after_until = ""  # last day of the last part; empty: all there are
+train = True  # False: redraw from the records
+output = ""
+
+# %%
+import optuna
+import pandas as pd
+from IPython.display import Markdown
+
+from helpers import figures, forecasts, paths, prices, provenance, tables, validity, validity_plots, windows
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+outputs = paths.outputs(output)
+this = paths.NOTEBOOKS / "08_forecast_validity.py"
+
+# %% [markdown]
+# ## Setting
+#
+# The papers' index, other indices where they have been imported (`make data SYMBOL=^IXIC`), and two series that we
+# make: a **random walk**, in which the pipeline must find nothing, and a **predictable series** (a season of 20 days
+# and a pull towards the mean), in which it must find something.
+
+# %%
+data = prices.load(symbol, source=source)
+main = prices.index_name(symbol)
+loaded, absent = {main: data}, []
+for other in others.split() if source != "packaged" else []:
+    try:
+        loaded[prices.index_name(other)] = prices.load(other, source="raw")
+    except prices.PricesError:
+        absent.append(other)
+real = list(loaded)
+made = {p.symbol: p for p in (validity.random_walk(end=as_of, seed=seed), validity.predictable(end=as_of, seed=seed))}
+series = validity.Series(loaded | made)
+budget = validity.Budget(outputs.studies(profile), epochs=epochs, seeds=seeds, trials=trials, seed=seed, train=train)
+saved = dict(outputs=outputs, entries=[this], published="not in the papers")
+where = f"{data.caption}; closes up to {as_of}."
+Markdown(
+    "\n".join(f"- {p.caption}" for p in series.prices.values())
+    + (f"\n\nNot imported and left out: {', '.join(absent)}." if absent else "")
+)
+
+# %% [markdown]
+# ## What is tuned, and on what
+#
+# Beside the papers' best published configurations and the winners of notebooks 02 to 04 we tune two networks on each
+# series, under `clean`: scaled on the training part, judged by a validation part. The test part is never seen by a
+# tuner. Both are the papers' LSTM; one gives the next close (**level**), as in the papers, the other its **change**
+# from the last close, `target="change"`. The tuner is Bayesian optimisation over the warped cube.
+
+# %%
+studies = {
+    validity.study_name(name, target): (name, validity.series_protocol(target, as_of=as_of))
+    for name in series.prices
+    for target in validity.TARGETS
+}
+best = validity.tune(studies, series, budget)
+tuned = {(name, p.target): best[study] for study, (name, p) in studies.items()}
+pd.DataFrame([{"series": n, "target": t, **c.as_dict()} for (n, t), c in tuned.items()]).style.hide()
+
+# %%
+trainings = [
+    validity.Training(name, validity.series_protocol(target, as_of=as_of), config, s, keep=True)
+    for (name, target), config in tuned.items()
+    for s in budget.all_seeds
+]
+scored = budget.complete("series", trainings, series)
+networks = {
+    name: {
+        validity.TARGET_NAMES[target]: [
+            o for o in scored if (o.training.series, o.training.protocol.target) == (name, target)
+        ]
+        for target in validity.TARGETS
+    }
+    for name in series.prices
+}
+
+# %% [markdown]
+# ## 1. Simple forecasts beside every model
+#
+# Yesterday's close; yesterday's close with the mean growth so far (drift); an ARIMA of the log closes, its order by
+# Akaike's criterion, estimated before the first test day. **Ratio** is the squared error of returns over that of
+# yesterday's close, the square of Theil's U2: below 1 is better than no model. MASE divides by the mean daily change of
+# the training part; the S&P 500 moves by many more points now than in the years trained on, so all values are large.
+# `DM` is the Diebold-Mariano test against yesterday's close, with the correction of Harvey, Leybourne and Newbold;
+# `PT` the Pesaran-Timmermann test, whether directions go together; networks' values are medians over the seeds.
+
+# %%
+models = validity.published_best()
+leagues, candidates = {}, {}
+for name in ("described", "published", "clean"):
+    protocol = windows.protocol(name, as_of=as_of)
+    configs = models | validity.winners(budget.folder, name, within=short_run)
+    todo = [validity.Training(main, protocol, c, s, keep=True) for c in configs.values() for s in budget.all_seeds[:1]]
+    done = budget.complete("models", todo, series)
+    found = {label: [o for o in done if o.training.config == c] for label, c in configs.items()}
+    if name == "clean":
+        found |= networks[main]
+    candidates[name] = found
+    days = validity.days(series(main, protocol))
+    leagues[name] = validity.league(days, found, with_arima=name != "published", seed=seed)
+
+# %%
+columns = ["model", "seeds", "ratio", "rmse", "mape", "mase", "u2", "direction", "dm_p", "pt_p", "in_set", "verdict"]
+headings = {
+    "model": "Forecast", "seeds": "Seeds", "ratio": "Ratio", "rmse": "RMSE (points)", "mape": "MAPE (%)",
+    "mase": "MASE", "u2": "Theil's U2", "direction": "Direction right", "dm_p": "DM p", "pt_p": "PT p",
+    "in_set": "Confidence set p", "verdict": "Against yesterday's close",
+}  # fmt: skip
+formats = {
+    "Seeds": ".0f", "Ratio": ",.4g", "RMSE (points)": ",.1f", "MAPE (%)": ".2f", "MASE": ",.2f", "Theil's U2": ",.4g",
+    "Direction right": ".1%", "DM p": "p", "PT p": "p", "Confidence set p": "p",
+}  # fmt: skip
+
+
+def show(name: str):
+    """Save and show the table of one protocol."""
+    frame, p = leagues[name]
+    below = frame.loc[frame["seeds"].notna(), "ratio"].min()
+    return tables.save(
+        frame[columns].rename(columns=headings),
+        "V-tab01",
+        protocol=name,
+        formats=formats,
+        caption=f"Every forecaster on the test days of protocol {name}: "
+        f"{windows.protocol(name, as_of=as_of).text}. No forecaster beats "
+        f"yesterday's close: p = {validity.p_text(p)} (superior predictive "
+        f"ability). {data.caption}.",
+        ours=f"the best network's squared error is {figures.number(below)} times that of yesterday's close",
+        **saved,
+    )
+
+
+show("described")
+
+# %% [markdown]
+# The papers' numbers only fit a shuffled split. There the networks interpolate between neighbouring days, and still:
+
+# %%
+show("published")
+
+# %% [markdown]
+# Without leaks:
+
+# %%
+show("clean")
+
+# %% [markdown]
+# ## 2. The leakage switchboard
+#
+# The same configurations, drawn at random, with each leak on and off: scaling on the whole series, the shuffled split,
+# choosing the configuration by the test part, and at last reporting the best of all runs. What does each buy? Errors
+# are in the papers' units, squared shares of the range of the whole series.
+
+# %%
+drawn = validity.random_configs(leak_configs, seed=seed)
+outcomes = budget.complete(
+    "leaks", validity.leak_trainings(main, drawn, as_of=as_of, seeds=list(budget.all_seeds)), series
+)
+switches = validity.switchboard(outcomes, series)
+board = validity.board(switches)
+fig = validity_plots.leaks(board)
+every = board.set_index("leaks")
+figures.save(
+    fig,
+    "V-fig01",
+    caption=f"The error that would be reported with each combination of leaks; in brackets, how many times less than "
+    f"with none. {leak_configs} random configurations, {seeds} seeds. {where}",
+    ours="; ".join(f"{leak}: {figures.number(v)} times less" for leak, v in every["buys"].iloc[1:].items()),
+    **saved,
+)
+fig
+
+# %%
+tables.save(
+    board.rename(
+        columns={
+            "leaks": "Leaks", "mse": "MSE (median)", "least": "Least", "largest": "Largest",
+            "naive_mse": "Yesterday's close", "ratio": "Ratio to it", "buys": "Times less than with no leak",
+        }
+    ),
+    "V-tab02",
+    formats={
+        "MSE (median)": ".2e", "Least": ".2e", "Largest": ".2e", "Yesterday's close": ".2e",
+        "Ratio to it": ",.3g", "Times less than with no leak": ",.3g",
+    },
+    caption=f"What each leak buys, over {seeds} seeds. The ratio is to yesterday's close on the same days. {where}",
+    ours=f"no leak {every.loc['none', 'mse']:.2e}, best of all runs with all leaks {board['mse'].iloc[-1]:.2e}",
+    **saved,
+)  # fmt: skip
+
+# %% [markdown]
+# ## 3. Just lagging?
+#
+# A forecast that repeats yesterday's close looks excellent in a figure of many years. Two questions tell: does the
+# forecast's change go with the change of the day it is for (lag 0), or with that of the day before (lag 1)? And how
+# much of the forecast's variance is yesterday's close?
+
+# %%
+LAGS = list(range(-3, 4))
+lagging, shares = {}, []
+picked = {}
+for name, label in (("published", "shuffled"), ("clean", "clean")):
+    days = validity.days(series(main, windows.protocol(name, as_of=as_of)))
+    if not lagging:
+        lagging["yesterday's close"] = forecasts.lag_correlations(days.close, days.positions, days.yesterday, LAGS)
+    for model, tried in candidates[name].items():
+        if not tried or not tried[0].ok:
+            continue
+        predicted = tried[0].forecast(days.yesterday)
+        title = f"{model} ({label})"
+        correlations = forecasts.lag_correlations(days.close, days.positions, predicted, LAGS)
+        shares.append(
+            {
+                "Forecast": title,
+                "Explained by yesterday's close": forecasts.explained(predicted, days.yesterday),
+                "Lag 0": correlations[LAGS.index(0)],
+                "Lag 1": correlations[LAGS.index(1)],
+            }
+        )
+        if name == "published" or model in validity.TARGET_NAMES.values():
+            lagging[title] = correlations
+        picked[title] = (days, predicted)
+fig = validity_plots.lags(lagging, pd.Index(LAGS).to_numpy())
+figures.save(
+    fig,
+    "V-fig02",
+    caption="Correlation of the forecast's daily change with the close's change k days before, test "
+    f"part. A peak at 1 repeats what has happened. {where}",
+    ours="; ".join(f"{s['Forecast']}: {s['Lag 0']:.2f} at lag 0, {s['Lag 1']:.2f} at lag 1" for s in shares[:3]),
+    **saved,
+)
+fig
+
+# %%
+shares = pd.DataFrame(shares)
+tables.save(
+    shares,
+    "V-tab03",
+    formats={"Explained by yesterday's close": ".4%", "Lag 0": ".3f", "Lag 1": ".3f"},
+    caption=f"The share of a forecast's variance that yesterday's close explains, and the correlation of its changes "
+    f"with those of the close on the same day and the day before. {where}",
+    ours=f"median {shares.iloc[:, 1].median():.2%} explained by yesterday's close",
+    **saved,
+)
+
+# %% [markdown]
+# The last hundred test days, the best network of the shuffled split and the one that gives changes, with yesterday's
+# close under them:
+
+# %%
+ranked = leagues["published"][0].loc[lambda f: f["model"].isin(candidates["published"])]
+first = f"{ranked.loc[ranked['ratio'].idxmin(), 'model']} (shuffled)"
+panels = {}
+for title in (first, f"{validity.TARGET_NAMES['change']} (clean)"):
+    days, predicted = picked[title]
+    panels[title] = pd.DataFrame(
+        {"close": days.actual, "yesterday": days.yesterday, "forecast": predicted}, index=days.dates
+    ).iloc[-100:]
+fig = validity_plots.last_days(panels)
+figures.save(
+    fig,
+    "V-fig03",
+    caption=f"The last 100 test days: close, yesterday's close and forecast (of a shuffled split, every fifth "
+    f"day or so is a test day). {where}",
+    ours=f"{first}: ratio {figures.number(ranked['ratio'].min())}",
+    **saved,
+)
+fig
+
+# %% [markdown]
+# ## 4. Walk-forward
+#
+# One split is one experiment. Here networks are trained anew for every year on all closes before it and tested on its
+# days. Their configurations were tuned once, on closes before the first test year alone.
+
+# %%
+before = f"{walk_from - 1}-12-31"
+walk_studies = {
+    validity.study_name(main, target, "validity_walk"): (main, validity.series_protocol(target, as_of=before))
+    for target in validity.TARGETS
+}
+walk_best = validity.tune(walk_studies, series, budget)
+walk_configs = {p.target: walk_best[study] for study, (_, p) in walk_studies.items()}
+years = range(walk_from, int(min(as_of, f"{data.close.index[-1]:%Y-%m-%d}")[:4]) + 1)
+walked = budget.complete(
+    "walk",
+    validity.walk_trainings(main, walk_configs, years, as_of=as_of, seeds=list(budget.all_seeds[:walk_seeds])),
+    series,
+)
+yearly = validity.by_year(walked, series)
+middle = yearly.groupby(["target", "year"])["ratio"].median()
+better = {t: int((middle[t] < 1).sum()) for t in validity.TARGETS}
+fig = validity_plots.walk(yearly)
+figures.save(
+    fig,
+    "V-fig04",
+    caption=f"Squared error by year over that of yesterday's close; networks trained anew for each year, tuned on "
+    f"closes up to {before}; crises that the generator paper names are shaded. {where}",
+    ours="; ".join(f"{validity.TARGET_NAMES[t]} below 1 in {n} of {len(years)} years" for t, n in better.items()),
+    **saved,
+)
+fig
+
+# %%
+walk_rows = []
+for target in validity.TARGETS:
+    tests = pd.DataFrame(
+        [validity.walk_test(walked, series, target, s) for s in budget.all_seeds[:walk_seeds]]
+    ).median()
+    walk_rows.append(
+        {
+            "Forecast": validity.TARGET_NAMES[target],
+            "Years better": f"{better[target]} of {len(years)}",
+            "Ratio": tests["ratio"],
+            "Direction right": tests["direction"],
+            "DM p": tests["dm_p"],
+            "PT p": tests["pt_p"],
+            "Against yesterday's close": validity.verdict(tests["ratio"], tests["dm_p"]),
+        }
+    )
+walk_table = pd.DataFrame(walk_rows)
+tables.save(
+    walk_table,
+    "V-tab04",
+    formats={k: formats[k] for k in ("Ratio", "Direction right", "DM p", "PT p")},
+    caption=f"Walk-forward over {years[0]} to {years[-1]}, all years together. {where}",
+    ours="; ".join(f"{r['Forecast']}: ratio {figures.number(r['Ratio'])}" for r in walk_rows),
+    **saved,
+)
+
+# %% [markdown]
+# ## 5. Other series and controls
+#
+# The same pipeline, tuned on each series' own training part. If it finds something in the random walk it is broken; if
+# it finds nothing in the predictable series it is blind.
+
+# %%
+level = {name: windows.protocol("clean", as_of=as_of) for name in series.prices}
+tested = {}
+for name in series.prices:
+    days = validity.days(series(name, level[name]))
+    tested[name] = (days, *validity.league(days, networks[name], seed=seed))
+ratios = pd.DataFrame(
+    [
+        {
+            "series": name,
+            "target": o.training.protocol.target,
+            "ratio": validity.score(d, o.forecast(d.yesterday))["ratio"],
+        }
+        for name, (d, _, _) in tested.items()
+        for tried in networks[name].values()
+        for o in tried
+        if o.ok
+    ]
+)
+(walk_name, control), days = list(made), tested[list(made)[1]][0]
+limit = validity.score(days, validity.attainable(days.close, days.positions))["ratio"]
+fig = validity_plots.series(ratios, {control: limit})
+medians = ratios.groupby(["series", "target"])["ratio"].median()
+figures.save(
+    fig,
+    "V-fig05",
+    caption=f"Squared error on the test part over that of yesterday's close, one mark a seed, protocol clean; the "
+    f"black mark is what the predictable series allows. {where}",
+    ours="; ".join(
+        f"{name}: level {medians[name, 'level']:.3g}, change {medians[name, 'change']:.3g}" for name in tested
+    ),
+    **saved,
+)
+fig
+
+# %% [markdown]
+# ## 6. The days after publication
+#
+# Everything above was chosen on closes up to the date in the setting. Now the chosen configurations are trained on all
+# of them, frozen, and scored once on every later close. Nothing is tuned on these days, and no other notebook sees
+# them.
+
+# %%
+after = {}
+for name in real:
+    try:
+        after[name] = {
+            t: validity.after_protocol(t, series.prices[name], as_of=as_of, until=after_until) for t in validity.TARGETS
+        }
+    except validity.ValidityError:
+        pass  # this series ends too early; the table below shows which are there
+frozen = budget.complete(
+    "after",
+    [
+        validity.Training(name, p, tuned[name, target], s, keep=True)
+        for name, both in after.items()
+        for target, p in both.items()
+        for s in budget.all_seeds
+    ],
+    series,
+)
+later, gaps = {}, {}
+for name, both in after.items():
+    days = validity.days(series(name, both["level"]))
+    found = {
+        validity.TARGET_NAMES[t]: [o for o in frozen if (o.training.series, o.training.protocol) == (name, p)]
+        for t, p in both.items()
+    }
+    later[name] = (days, *validity.league(days, found, seed=seed))
+    naive = forecasts.losses(days.actual, days.yesterday, days.yesterday)
+    curves = {k: v for k, v in validity.baselines(days).items() if k != validity.BASELINES[0]}
+    change = next((o for o in found[validity.TARGET_NAMES["change"]] if o.ok), None)
+    if change is not None:
+        curves = {validity.TARGET_NAMES["change"]: change.forecast(days.yesterday)} | curves
+    gaps[name] = {
+        label: pd.Series(naive - forecasts.losses(days.actual, p, days.yesterday), days.dates).cumsum()
+        for label, p in curves.items()
+    }
+budget.close()
+Markdown(
+    "\n".join(
+        f"- {name}: {len(d.positions):,} closes from {d.dates[0]:%Y-%m-%d} to {d.dates[-1]:%Y-%m-%d}"
+        for name, (d, _, _) in later.items()
+    )
+    or f"No series here has closes after {as_of}: nothing to score."
+)
+
+# %%
+if later:
+    fig = validity_plots.cumulative(gaps)
+    figures.save(
+        fig,
+        "V-fig06",
+        caption=f"Squared errors of yesterday's close less those of the forecast, summed over the days after {as_of}; "
+        f"a rising line beats yesterday's close. The network that gives levels is in the table: it is off this scale. "
+        f"{data.caption}.",
+        ours="; ".join(f"{n}: {g[validity.TARGET_NAMES['change']].iloc[-1]:+.2f} %²" for n, g in gaps.items()),
+        **saved,
+    )
+fig if later else None
+
+# %% [markdown]
+# ## Verdict
+#
+# Squared error of returns over that of yesterday's close, and the p-value of the Diebold-Mariano test.
+
+# %%
+verdicts = pd.concat(
+    [validity.series_table(tested, "test part"), validity.series_table(later, f"after {as_of}")], ignore_index=True
+)
+tables.save(
+    verdicts,
+    "V-tab05",
+    formats={c: "p" if c.endswith("_p") else ",.4g" for c in verdicts if c.endswith(("_p", "_ratio"))},
+    caption=f"Each series, model against yesterday's close: ratios of squared errors, p-values of Diebold-Mariano and "
+    f'Pesaran-Timmermann tests, and of "none beats yesterday\'s close" (spa_p). {where}',
+    ours=f"{main}, change: ratio {verdicts.loc[0, 'change_ratio']:.4g}, "
+    f"p = {validity.p_text(verdicts.loc[0, 'change_p'])}",
+    **saved,
+)
+shown = validity.verdict_table(verdicts)
+shown.style.hide()
+
+# %% [markdown]
+# ## Findings
+
+# %%
+by_series = verdicts.drop_duplicates("series").set_index("series")
+said = {
+    (row["series"], row["period"], key): validity.verdict(row[f"{key}_ratio"], row[f"{key}_p"])
+    for row in verdicts.to_dict("records")
+    for key in ("level", "change")
+}
+count = lambda key, word: sum(v == word for (s, _, k), v in said.items() if k == key and s in real)  # noqa: E731
+rows = sum(k == "change" for s, _, k in said if s in real)
+change = by_series.loc[main]
+nothing = said[walk_name, "test part", "change"] != "better" and said[walk_name, "test part", "level"] != "better"
+something = said[control, "test part", "change"] == "better"
+controls = {
+    (True, True): "They pass: nothing in the random walk, something in the predictable series.",
+    (
+        True,
+        False,
+    ): "The negative control passes and the positive one fails: this run was too small to find what is there.",
+    (False, True): "The negative control fails: this run finds what is not there, and its other findings are void.",
+    (False, False): "Both controls fail: this run's findings are void.",
+}[nothing, something]
+gains = [f"{s} ({period})" for (s, period, k), v in said.items() if k == "change" and v == "better" and s in real]
+won = verdicts[
+    verdicts["series"].isin(real) & (verdicts["change_ratio"] < 1) & (verdicts["change_p"] < validity.SIGNIFICANT)
+]
+trader = (
+    f"would ask what the gains that the test calls significant ({', '.join(gains)}) are worth: the largest "
+    f"takes {1 - won['change_ratio'].min():.3%} off the squared error; "
+    f"{int(won['change_pt_p'].isna().sum())} of {len(won)} come "
+    "from a network that forecasts the same direction every day, a drift"
+    if gains
+    else "finds nothing here to trade on: what is no better than yesterday's close says nothing of tomorrow's"
+)
+
+# %%
+Markdown(f"""
+- This run used {data.caption}; closes up to {as_of} for everything that was chosen.
+- **The controls.** {controls} The network of changes reaches {medians[control, "change"]:.3g} times the error of
+  yesterday's close in the predictable series, where its law allows {limit:.3g}.
+- **The papers' way of forecasting, the level.** On real series it is worse than yesterday's close in
+  {count("level", "worse")} of {rows} rows of the verdict and better in {count("level", "better")};
+  on the {main} its squared error is
+  {by_series.loc[main, "level_ratio"]:,.3g} times that of yesterday's close. To closes beyond the
+  range trained on it has no answer.
+- **The change.** Better in {count("change", "better")}, no different in {count("change", "no different")}, worse in
+  {count("change", "worse")} of {rows} rows; on the {main} the ratio is {change["change_ratio"]:.5g}
+  (p = {validity.p_text(change["change_p"])}). "No forecast beats yesterday's close" has p =
+  {validity.p_text(change["spa_p"])} there.
+- **The leaks.** All three together make the same configurations look {figures.number(every["buys"].iloc[-2])} times
+  better than an honest evaluation does; the shuffled split alone {figures.number(every.loc["shuffled split", "buys"])}
+  times, scaling {figures.number(every.loc["scaled on the whole series", "buys"])} times, tuning on the test part
+  {figures.number(every.loc["tuned on the test part", "buys"])} times.
+- **The walk.** Below yesterday's close in {better["level"]} (level) and {better["change"]} (change) of
+  {len(years)} years.
+- *A trader* {trader}, and no costs are counted.
+- *A risk manager* should not take a small scaled MSE for accuracy: in returns, the best of these errors is that of a
+  random walk, and the level network fails exactly when the market leaves the range that it was trained on.
+- *A reviewer* should ask for yesterday's close in every table, for a split in time, for a test part that is read
+  once, and for a control in which nothing can be found.
+""")
+
+# %% [markdown]
+# ## Stamp
+
+# %%
+stamp = provenance.stamp(
+    data_sha256=series(main, level[main]).data_sha256, seeds=list(budget.all_seeds), entries=[this], profile=profile
+)
+Markdown(provenance.stamp_markdown(stamp))

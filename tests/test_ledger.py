@@ -1,0 +1,132 @@
+"""The ledger of trainings: nothing twice, nothing lost, nothing of other closes, no close given away."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from helpers import ledger
+from helpers.ledger import LedgerError, Training
+from helpers.space import LstmConfig
+from helpers.trial import TrialResult
+from helpers.windows import Dataset, protocol
+
+CONFIGS = [LstmConfig(1, units, 0.01, 64, 3, 0.1) for units in (2, 3)]
+
+
+class Worker:
+    """Yesterday's close plus 1 % stands in for a network; counts its trainings."""
+
+    def __init__(self, count: list, fail_at: int | None = None):
+        self.count, self.fail_at = count, fail_at
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def close(self):
+        pass
+
+    def evaluate(self, config, dataset, *, epochs, seed, engine, stage, keep_predictions):
+        if self.fail_at == len(self.count):
+            raise KeyboardInterrupt
+        self.count.append((config, seed))
+        w = dataset.windows(config.sequence_length, stage=stage)
+        points = w.to_points(w.naive) * 1.01
+        scaled = ((points - w.low) / (w.high - w.low)).astype(np.float32)
+        metrics = dict.fromkeys(
+            ("mse", "rmse", "mae", "r2", "mse_points", "rmse_points", "mae_points"), float(config.units)
+        )
+        return TrialResult("ok", **metrics, seconds=1.0, predictions=scaled if keep_predictions else None)
+
+
+@pytest.fixture
+def datasets(short_prices):
+    return lambda name, p: Dataset(short_prices, p, max_sequence_length=20)
+
+
+def trainings(**changes):
+    p = protocol("clean", as_of="2024-12-31")
+    return [Training("s", p, c, s, **changes) for c in CONFIGS for s in (0, 1)]
+
+
+def complete(path, wanted, datasets, count, **options):
+    fail_at = options.pop("fail_at", None)
+    options = {"jobs": 1, "progress": False, "evaluator": lambda: Worker(count, fail_at)} | options
+    return ledger.complete(path, wanted, datasets, **options)
+
+
+def test_each_training_once_in_the_order_asked_for(tmp_path, datasets):
+    path, count = tmp_path / "a.jsonl", []
+    found = complete(path, trainings(), datasets, count)
+    assert [(o.training.config, o.training.seed) for o in found] == [(c, s) for c in CONFIGS for s in (0, 1)]
+    assert [o.metrics["mse"] for o in found] == [2, 2, 3, 3] and len(count) == 4
+    complete(path, trainings()[::-1], datasets, count, train=False)
+    assert len(count) == 4
+
+
+def test_interrupted_it_goes_on_with_what_is_missing(tmp_path, datasets):
+    path, count = tmp_path / "a.jsonl", []
+    with pytest.raises(KeyboardInterrupt):
+        complete(path, trainings(), datasets, count, fail_at=2)
+    with path.open("ab") as file:  # a line that a kill cut short
+        file.write(b'{"key": "half')
+    found = complete(path, trainings(), datasets, count)
+    assert len(count) == 4 and all(o.ok for o in found)
+    assert len(ledger.read(path)) == 4
+
+
+def test_forecasts_come_back_with_the_closes_and_are_no_closes(tmp_path, datasets, short_prices):
+    path = tmp_path / "a.jsonl"
+    wanted = trainings(keep=True)[:1]
+    (found,) = complete(path, wanted, datasets, [])
+    dataset = datasets("s", wanted[0].protocol)
+    yesterday = dataset.close.to_numpy()[dataset.test_targets("final") - 1]
+    assert found.forecast(yesterday) == pytest.approx(1.01 * yesterday, rel=1e-6)
+    assert found.change == pytest.approx(np.full(len(yesterday), 0.01), abs=1e-5), "changes alone are recorded"
+    with pytest.raises(LedgerError, match="not recorded for these days"):
+        found.forecast(yesterday[:-1])
+
+
+def test_a_record_without_forecasts_is_trained_again_where_they_are_wanted(tmp_path, datasets):
+    path, count = tmp_path / "a.jsonl", []
+    complete(path, trainings(), datasets, count)
+    assert all(o.change is not None for o in complete(path, trainings(keep=True), datasets, count))
+    assert len(count) == 8
+
+
+def test_other_closes_budget_and_missing_records_are_refused(tmp_path, datasets):
+    from tests.conftest import make_prices
+
+    path, other = tmp_path / "a.jsonl", make_prices(seed=1)
+    complete(path, trainings(), datasets, [])
+    with pytest.raises(LedgerError, match="on other closes"):
+        complete(path, trainings(), lambda n, p: Dataset(other, p, max_sequence_length=20), [])
+    with pytest.raises(LedgerError, match=r"other number of epochs \(10 instead of 3\)"):
+        complete(path, trainings(), datasets, [], epochs=3)
+    with pytest.raises(LedgerError, match=r"4 of 4 trainings are not recorded in b\.jsonl"):
+        complete(tmp_path / "b.jsonl", trainings(), datasets, [], train=False)
+
+
+def test_a_later_protocol_field_leaves_old_keys_as_they_are():
+    key = json.loads(trainings()[0].key)
+    assert key[1] == {"name": "clean", "scale_on": "train", "tune_on": "validation"}
+
+
+def test_damage_is_named_by_its_line(tmp_path, datasets):
+    path = tmp_path / "a.jsonl"
+    complete(path, trainings(), datasets, [])
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([lines[0], "x\n", *lines[1:]]))
+    with pytest.raises(LedgerError, match=r"a.jsonl, line 2 is damaged"):
+        ledger.read(path)
+
+
+def test_two_processes_do_not_write_one_ledger(tmp_path):
+    path = tmp_path / "a.jsonl"
+    with ledger.appending(path), pytest.raises(LedgerError, match="being written by another"), ledger.appending(path):
+        raise AssertionError("held twice")

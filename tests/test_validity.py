@@ -1,0 +1,294 @@
+"""Experiments of notebook 08: leaks on and off, walk-forward, controls, and who may see the days after publication."""
+
+from __future__ import annotations
+
+import ast
+import math
+from dataclasses import replace
+
+import jupytext
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from helpers import forecasts, paths, reproduce, validity, windows
+from helpers.ledger import Outcome, Training
+from helpers.prices import closes_sha256
+from helpers.space import LstmConfig
+from helpers.trial import METRICS, Evaluator
+
+PUBLICATION = "2024-12-31"
+CONFIG = LstmConfig(1, 8, 0.01, 32, 40, 0.1)
+
+
+def outcome(training: Training, mse: float, change: np.ndarray | None = None) -> Outcome:
+    return Outcome(training, "ok", "", dict.fromkeys(METRICS, mse), 1.0, change)
+
+
+# --- the days after publication -------------------------------------------------------------------------------------
+
+
+def spoiled(prices, after: str = PUBLICATION):
+    """The same closes up to a day, others afterwards."""
+    close = prices.close.copy()
+    close[close.index > after] *= np.linspace(2, 9, int((close.index > after).sum()))
+    return replace(prices, close=close, sha256=closes_sha256(close))
+
+
+@pytest.fixture(scope="module")
+def long_prices():
+    """Closes until the middle of 2026."""
+    return validity.random_walk(days=2500, end="2026-06-30")
+
+
+@pytest.mark.parametrize("name", windows.PROTOCOLS)
+@pytest.mark.parametrize("target", validity.TARGETS)
+def test_a_dataset_cannot_tell_what_comes_after_publication(long_prices, name, target):
+    one, other = (
+        windows.Dataset(p, windows.protocol(name, target=target)) for p in (long_prices, spoiled(long_prices))
+    )
+    assert one.data_sha256 == other.data_sha256 and one.close.index[-1] <= pd.Timestamp(PUBLICATION)
+    for stage in windows.STAGES:
+        a, b = one.windows(5, stage=stage), other.windows(5, stage=stage)
+        for part in ("x_train", "y_train", "x_test", "y_test", "naive"):
+            np.testing.assert_array_equal(getattr(a, part), getattr(b, part))
+        assert one.naive_metrics(stage) == other.naive_metrics(stage)
+
+
+def cells(notebook: str) -> list[str]:
+    return [c.source for c in jupytext.read(paths.NOTEBOOKS / f"{notebook}.py").cells if c.cell_type == "code"]
+
+
+@pytest.mark.parametrize("profile", reproduce.PROFILES)
+def test_every_notebook_is_cut_at_publication(profile):
+    values = yaml.safe_load((paths.PARAMS / f"{profile}.yml").read_text(encoding="utf-8"))
+    for step in reproduce.plan(profile):
+        assert step.parameters.get("as_of", PUBLICATION) <= PUBLICATION, step.name
+    assert all(p.as_of <= PUBLICATION for p in windows.PROTOCOLS.values())
+    assert str(values["all"]["as_of"]) <= PUBLICATION
+
+
+@pytest.mark.parametrize("notebook", [n for n in reproduce.NEEDS if n != "08_forecast_validity"])
+def test_no_other_notebook_reads_closes_but_through_a_dataset_cut_at_as_of(notebook):
+    tree = ast.parse("\n".join(c for c in cells(notebook) if not c.lstrip().startswith(("%", "!"))))
+    uses = {
+        (n.value.id, n.attr) for n in ast.walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)
+    }
+    assert ("data", "close") not in uses and ("data", "prices") not in uses
+    assert not {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)} & {"after_protocol"}
+    made = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "attr", "") == "protocol"]
+    for call in made:
+        assert any(k.arg == "as_of" and isinstance(k.value, ast.Name) for k in call.keywords), ast.unparse(call)
+
+
+def test_08_reads_the_later_days_in_its_last_part_alone():
+    texts = cells("08_forecast_validity")
+    later = [i for i, text in enumerate(texts) if "after_protocol" in text]
+    assert len(later) == 1
+    tuned = [i for i, text in enumerate(texts) if "validity.tune(" in text]
+    assert tuned and max(tuned) < later[0], "nothing is tuned once these days are read"
+    for text in texts[: later[0]]:
+        used = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Attribute) and n.attr == "close"]
+        # Of a whole series, only the last day's date is asked for: to know in which year the walk ends.
+        assert {ast.unparse(n) for n in used} <= {"days.close", "data.close"}
+        assert text.count("data.close") == text.count('f"{data.close.index[-1]:%Y-%m-%d}"')
+
+
+def test_after_publication_trains_on_all_before_and_tests_on_all_after(long_prices):
+    p = validity.after_protocol("change", long_prices, as_of=PUBLICATION)
+    dataset = windows.Dataset(long_prices, p)
+    days = validity.days(dataset)
+    assert days.dates[0] > pd.Timestamp(PUBLICATION) and days.dates[-1] == long_prices.close.index[-1]
+    assert len(days.training) == (long_prices.close.index <= PUBLICATION).sum()
+    # Neither the scale nor the unit of change knows the days it is tested on.
+    other = windows.Dataset(spoiled(long_prices), p).windows(5, stage="final")
+    mine = dataset.windows(5, stage="final")
+    assert (mine.low, mine.high, mine.change_unit) == (other.low, other.high, other.change_unit)
+    np.testing.assert_array_equal(mine.x_train, other.x_train)
+    np.testing.assert_array_equal(mine.y_train, other.y_train)
+    early = validity.after_protocol("level", long_prices, as_of=PUBLICATION, until="2025-03-31")
+    assert early.as_of == "2025-03-31" and early.test_from == "2025-01-01"
+    with pytest.raises(validity.ValidityError, match="has 0 closes after 2026-06-30"):
+        validity.after_protocol("level", long_prices, as_of="2026-06-30")
+
+
+# --- the target -----------------------------------------------------------------------------------------------------
+
+
+def test_a_network_of_changes_that_gives_nothing_forecasts_yesterdays_close(short_prices):
+    dataset = windows.Dataset(short_prices, windows.protocol("clean", target="change"), max_sequence_length=20)
+    for stage in windows.STAGES:
+        w = dataset.windows(7, stage=stage)
+        assert w.y_train.std() == pytest.approx(1, abs=1e-5)
+        np.testing.assert_array_equal(w.to_levels(np.zeros(len(w.naive), np.float32)), w.naive)
+        exact = (w.y_test.astype(float) - w.naive) / w.change_unit
+        assert w.to_levels(exact) == pytest.approx(w.y_test, abs=1e-6)
+        # The training targets are the changes from each window's last close.
+        points = w.x_train[:, -1, 0] + w.change_unit * w.y_train
+        level = windows.Dataset(short_prices, windows.protocol("clean"), max_sequence_length=20).windows(7, stage=stage)
+        assert points == pytest.approx(level.y_train, abs=1e-6)
+
+
+def test_the_level_is_as_it_was():
+    assert "target" not in repr(windows.protocol("clean")) and "test_from" not in repr(windows.protocol("clean"))
+    assert "target='change'" in repr(windows.protocol("clean", target="change"))
+    assert windows.protocol("clean", target="change").name == "clean_target_change"
+    with pytest.raises(ValueError, match="target must be one of level, change, not 'both'"):
+        windows.protocol("clean", target="both")
+
+
+def test_test_from_parts_the_days(short_prices):
+    day = short_prices.close.index[300]
+    p = windows.protocol("clean", test_from=f"{day:%Y-%m-%d}")
+    dataset = windows.Dataset(short_prices, p, max_sequence_length=20)
+    assert list(dataset.train_targets("final")) == list(range(20, 300))
+    assert list(dataset.test_targets("final")) == list(range(300, 400))
+    with pytest.raises(ValueError, match="needs the chronological split"):
+        windows.protocol("published", test_from="2001-01-01")
+    with pytest.raises(ValueError, match="test_from must be a date"):
+        windows.protocol("clean", test_from="soon")
+
+
+# --- controls -------------------------------------------------------------------------------------------------------
+
+
+def test_the_predictable_series_can_be_forecast_as_far_as_its_law_says():
+    prices = validity.predictable(days=6000)
+    close, positions = prices.close.to_numpy(), np.arange(3000, 6000)
+    best = validity.attainable(close, positions)
+    m = forecasts.measures(close[positions], best, close[positions - 1], close[:3000])
+    assert m.ratio == pytest.approx(0.55, abs=0.06)
+    assert np.std(np.log(close[positions] / best)) == pytest.approx(validity.NOISE, rel=0.05)
+
+
+def test_the_random_walk_has_no_memory():
+    returns = np.diff(np.log(validity.random_walk(days=6000).close))
+    assert all(abs(np.corrcoef(returns[k:], returns[:-k])[0, 1]) < 0.05 for k in (1, 2, 5))
+    assert validity.random_walk(end="1956-12-31").close.index[-1] == pd.Timestamp("1956-12-31")
+
+
+def test_the_pipeline_finds_what_is_there_and_nothing_else(tmp_path):
+    """Both controls through windows, training, ledger and tests, with one small network of changes."""
+    made = {p.symbol: p for p in (validity.random_walk(days=2500), validity.predictable(days=2500))}
+    series = validity.Series(made, max_sequence_length=40)
+    budget = validity.Budget(tmp_path, epochs=20, seeds=1, jobs=1)
+    p = validity.series_protocol("change", as_of=PUBLICATION)
+    try:
+        done = budget.complete("controls", [Training(name, p, CONFIG, 0, keep=True) for name in made], series)
+    finally:
+        budget.close()
+    scores = {}
+    for o in done:
+        d = validity.days(series(o.training.series, p))
+        scores[o.training.series] = validity.score(d, o.forecast(d.yesterday))
+        assert o.metrics["rmse_points"] == pytest.approx(scores[o.training.series]["rmse"], rel=1e-4)
+    walk, found = scores["random walk"], scores["predictable series"]
+    assert validity.verdict(walk["ratio"], walk["dm_p"]) != "better" and walk["ratio"] < 1.2
+    assert validity.verdict(found["ratio"], found["dm_p"]) == "better" and found["ratio"] < 0.8 and found["pt_p"] < 1e-6
+
+
+# --- leaks ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_switchboard_chooses_by_what_it_may_see(short_prices):
+    series = validity.Series({"s": short_prices}, max_sequence_length=20)
+    configs = [replace(CONFIG, sequence_length=5, units=u) for u in (2, 3)]
+    trainings = validity.leak_trainings("s", configs, as_of=PUBLICATION, seeds=[0, 1])
+    assert len(trainings) == len({t.key for t in trainings}) == 2 * 2 * 2 * 2 * 2
+
+    def error(t: Training) -> float:  # the first looks best in validation, the second is best on the test part
+        best = configs[0] if t.stage == "tune" else configs[1]
+        return (1.0 if t.config == best else 4.0) + 0.1 * t.seed
+
+    frame = validity.switchboard([outcome(t, error(t)) for t in trainings], series)
+    units = float(np.ptp(short_prices.close)) ** 2
+    got = frame[~frame["best"]].groupby("selection")["mse"].median() * units
+    assert got[False] == pytest.approx(4.05) and got[True] == pytest.approx(1.05)
+    assert frame.loc[frame["best"], "mse"].to_numpy() * units == pytest.approx(1.0)
+    naive = series("s", windows.protocol("clean")).naive_metrics("final")["mse_points"]
+    mine = frame[~frame["split"]]
+    assert mine["naive_mse"].to_numpy() * units == pytest.approx(naive)
+    board = validity.board(frame)
+    assert board["leaks"].tolist() == [name for name, _ in validity.BOARD]
+    assert board.set_index("leaks")["buys"]["tuned on the test part"] == pytest.approx(4.05 / 1.05)
+
+
+# --- walk-forward ---------------------------------------------------------------------------------------------------
+
+
+def test_each_year_is_tested_once_by_a_network_that_knows_only_the_years_before(long_prices):
+    series = validity.Series({"s": long_prices}, max_sequence_length=20)
+    trainings = validity.walk_trainings("s", {"change": CONFIG}, [2023, 2024], as_of=PUBLICATION, seeds=[0])
+    close, seen = long_prices.close, []
+    done = []
+    for t in trainings:
+        d = validity.days(series("s", t.protocol))
+        year = int(t.protocol.test_from[:4])
+        assert set(d.dates.year) == {year} and len(d.training) == (close.index < f"{year}-01-01").sum()
+        seen += list(d.dates)
+        done.append(outcome(t, 1.0, np.zeros(len(d.positions))))
+    assert seen == list(close["2023-01-01":PUBLICATION].index)
+    yearly = validity.by_year(done, series)
+    assert yearly["ratio"].tolist() == [1.0, 1.0] and yearly["year"].tolist() == [2023, 2024]
+    joined = validity.walk_test(done, series, "change", 0)
+    assert joined["ratio"] == pytest.approx(1.0) and math.isnan(joined["dm_p"])
+
+
+# --- scores and verdict ---------------------------------------------------------------------------------------------
+
+
+def test_the_verdict_needs_the_test():
+    cases = ((0.9, 0.04), (1.1, 0.04), (0.9, 0.06), (1.0, math.nan), (math.nan, 0.0))
+    assert [validity.verdict(*case) for case in cases] == [
+        "better", "worse", "no different", "no different", "failed",
+    ]  # fmt: skip
+
+
+def test_league_and_verdict_table(short_prices, tmp_path):
+    series = validity.Series({"s": short_prices}, max_sequence_length=20)
+    p = validity.series_protocol("level", as_of=PUBLICATION)
+    d = validity.days(series("s", p))
+    truth = d.actual / d.yesterday - 1
+    made = {
+        "LSTM, level": [outcome(Training("s", p, CONFIG, s), 1.0, np.full(len(truth), -0.2)) for s in (0, 1)],
+        "LSTM, change": [outcome(Training("s", p, CONFIG, s), 1.0, 0.5 * truth) for s in (0, 1)],
+        "failed": [Outcome(Training("s", p, CONFIG, 0), "failed", "why", dict.fromkeys(METRICS, math.nan), 1.0, None)],
+    }
+    frame, spa = validity.league(d, made)
+    row = frame.set_index("model")
+    assert row.loc["LSTM, change", "ratio"] == pytest.approx(0.25) and row.loc["LSTM, change", "verdict"] == "better"
+    assert row.loc["LSTM, level", "verdict"] == "worse" and row.loc["failed", "verdict"] == "failed"
+    assert row.loc["yesterday's close", "ratio"] == 1 and spa < 0.01
+    assert row.loc["LSTM, change", "in_set"] == 1.0 and row.loc["LSTM, level", "in_set"] < 0.1
+    verdicts = validity.series_table({"s": (d, frame, spa)}, "test part")
+    outputs = paths.outputs(tmp_path)
+    outputs.tables.mkdir(parents=True)
+    with pytest.raises(validity.ValidityError, match="run notebook 08 first"):
+        validity.verdict_markdown(tmp_path)
+    verdicts.to_csv(outputs.tables / "V-tab05.csv", index=False)
+    text = validity.verdict_markdown(tmp_path)
+    assert "| s " in text and "0.25 (better, p < 0.001)" in text and "(worse, p < 0.001)" in text
+
+
+def test_tuning_on_the_test_part_is_refused(tmp_path, short_prices):
+    series = validity.Series({"s": short_prices}, max_sequence_length=20)
+    with pytest.raises(validity.ValidityError, match="tuning needs a validation part"):
+        validity.tune({"x": ("s", windows.protocol("described"))}, series, validity.Budget(tmp_path))
+    with pytest.raises(validity.ValidityError, match="Unknown series 't'; valid series are s"):
+        series("t", windows.protocol("clean"))
+
+
+def test_configurations_and_names():
+    assert validity.published_best()["paper's generator"] == LstmConfig(1, 2, 1e-5, 16, 1, 0.1)
+    drawn = validity.random_configs(30, seed=0)
+    assert drawn == validity.random_configs(30, seed=0) and len(set(drawn)) > 25
+    assert max(c.sequence_length for c in drawn) <= 60 and {c.layers for c in drawn} == {1, 2}
+    assert validity.study_name("S&P 500", "level") == "validity_s-p-500_level"
+    assert [validity.p_text(p) for p in (0.0001, 0.0312, 0.5, math.nan)] == ["< 0.001", "0.031", "0.50", "–"]
+
+
+def test_workers_are_shared_and_start_at_the_first_training(tmp_path):
+    budget = validity.Budget(tmp_path, jobs=2, seed=3, seeds=2)
+    assert all(isinstance(w, Evaluator) and w.pid is None for w in budget.workers) and len(budget.workers) == 2
+    assert list(budget.all_seeds) == [3, 4]
