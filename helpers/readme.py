@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from helpers import figures, paths, published, study, tables
+from helpers import figures, paths, published, study, tables, validity
 
 README = paths.ROOT / "README.md"
 PROTOCOLS = ("described", "published")
@@ -85,7 +85,17 @@ def speed(root: str | Path = "") -> str:
     return f"{tables.markdown(text)}\n{note}\n"
 
 
-BLOCKS: dict[str, Callable[[], str]] = {"results": results, "speed": speed}
+def claims(root: str | Path = "") -> str:
+    """The papers' claims, judged by notebook 06: its short table."""
+    return (paths.outputs(root).tables / "claims_short.md").read_text("utf-8")
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "results": results,
+    "forecasts": validity.verdict_markdown,
+    "claims": claims,
+    "speed": speed,
+}
 
 
 def fill(text: str, blocks: dict[str, Callable[[], str]] | None = None) -> str:

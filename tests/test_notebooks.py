@@ -15,6 +15,7 @@ from helpers.metrics import mse
 
 NOTEBOOKS = tuple(reproduce.NEEDS)
 PROTOCOLS = ("described", "published")
+pytestmark = pytest.mark.timeout(1800)  # the first test to need them waits for all notebooks
 
 
 # --- as written -----------------------------------------------------------------------------------------------------
