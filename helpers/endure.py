@@ -518,17 +518,27 @@ def check_scrambled(content: bytes, path: Path) -> bool:
 # --- long studies -----------------------------------------------------------------------------------------------------
 
 
-def grow(folder: Path, *, trials: int, tuner: str = "generator") -> dict[str, float]:
-    """A study of `trials` quick trials: what it writes and how its process grows.
+def grow(
+    folder: Path, *, trials: int, tuner: str = "generator", evaluator: type[Quick] | None = None
+) -> dict[str, float]:
+    """A study of `trials` quick trials in a process of its own: what it writes and how that process grows.
+
+    A process that has done other things holds freed memory, in which growth would not show.
 
     Returns
     -------
     dict
         `bytes_per_trial`: of the journal. `mb_per_trial`: growth of resident memory, MiB, from the tenth trial on.
     """
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_grow, (folder, trials, tuner, evaluator or Quick))
+
+
+def _grow(folder: Path, trials: int, tuner: str, evaluator: type[Quick]) -> dict[str, float]:
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     process, seen = psutil.Process(), []
 
-    class Watching(Quick):
+    class Watching(evaluator):
         def evaluate(self, *arguments: Any, **named: Any) -> TrialResult:
             seen.append(process.memory_info().rss / 2**20)
             return super().evaluate(*arguments, **named)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import optuna
@@ -570,15 +571,18 @@ def test_a_long_study_keeps_memory_flat_and_writes_little(tmp_path):
     assert grown["mb_per_trial"] < 0.2
 
 
-def test_memory_that_grows_is_seen(tmp_path, monkeypatch):
-    kept, evaluate = [], endure.Quick.evaluate
+class Leaking(endure.Quick):
+    """An evaluator that keeps a megabyte a trial."""
 
-    def leaking(*arguments, **named):
-        kept.append(b"x" * 2**20)
-        return evaluate(*arguments, **named)
+    kept: ClassVar[list[bytes]] = []
 
-    monkeypatch.setattr(endure.Quick, "evaluate", leaking)
-    assert endure.grow(tmp_path, trials=30)["mb_per_trial"] > 0.5
+    def evaluate(self, *arguments, **named):
+        self.kept.append(b"x" * 2**20)
+        return super().evaluate(*arguments, **named)
+
+
+def test_memory_that_grows_is_seen(tmp_path):
+    assert endure.grow(tmp_path, trials=30, evaluator=Leaking)["mb_per_trial"] > 0.5
 
 
 def test_the_endurance_run_refuses_a_folder_with_other_things(tmp_path):
