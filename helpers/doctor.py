@@ -9,6 +9,7 @@ keeps the file as it was beside it; `--seal` gives the lines of a file made with
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import hashlib
 import io
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from helpers import lines, paths, prices, study
+from helpers import ledger, lines, paths, prices, study
 from helpers.paths import Outputs
 
 log = logging.getLogger(__name__)
@@ -158,9 +159,12 @@ def _damaged(path: Path, found: lines.Scan) -> Finding:
 
 
 def _json_lines(path: Path) -> Iterator[Finding]:
-    found = lines.scan(path)
+    found = lines.scan(path, is_record=ledger.is_record)
     if found.damage:
         yield _damaged(path, found)
+    elif found.lines and not found.summed:
+        do = f"`python -m helpers.doctor --seal {os.path.relpath(path)}`"
+        yield Finding(path, 0, "its lines have no checksum", do)
 
 
 def _forecasts(path: Path) -> Iterator[Finding]:
@@ -302,12 +306,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _change(path: Path, *, seal: bool) -> int:
     if path.suffix not in (".journal", ".jsonl") or not path.is_file():
         raise ValueError(f"{path} is no journal and no file of JSON lines.")
-    with study._held(path):
+    with study._held(path) if path.suffix == ".journal" else contextlib.nullcontext():
         if seal:
-            log.info("%s: %d lines were given a checksum.", path.name, lines.seal(path))
-        elif not study.repair(path, damaged=True):
+            log.info("%s: %d lines were given a checksum.", path.name, _seal(path))
+        elif not (study.repair(path, damaged=True) if path.suffix == ".journal" else ledger.repair(path)):
             log.info("%s is whole.", path.name)
     return 0
+
+
+def _seal(path: Path) -> int:
+    with ledger.held(path) if path.suffix == ".jsonl" else contextlib.nullcontext():
+        return lines.seal(path)
 
 
 if __name__ == "__main__":

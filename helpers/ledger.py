@@ -1,5 +1,9 @@
 """A ledger of trainings: one JSON line a training, append-only, so that an interrupted experiment goes on.
 
+Every line has a checksum (`helpers.lines`): a flipped byte, foreign text, a line lost or moved is found and named; what
+a kill leaves of a last line is cut off. `read`, `appending` and `train` are for whatever is recorded line by line;
+`complete` is for trainings of any series and protocol.
+
 A training is known by its series, protocol, configuration, seed, stage and budget. What is recorded already is not
 trained again; a record of other closes is refused. Forecasts are stored as relative changes against yesterday's close
 (`forecast / yesterday - 1`), never as levels: with the closes at hand they become levels again, and without them they
@@ -14,21 +18,26 @@ import fcntl
 import json
 import logging
 import math
+import os
 import queue
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+from helpers import lines
 from helpers.lstm import EPOCHS
 from helpers.space import LstmConfig
 from helpers.trial import METRICS, Evaluator, TrialResult
 from helpers.windows import Dataset, Protocol
 
 logger = logging.getLogger(__name__)
+
+Task = TypeVar("Task")
 
 
 class LedgerError(ValueError):
@@ -155,7 +164,7 @@ def complete(
         return held[where]
 
     def known() -> dict[str, dict[str, Any]]:
-        found = {record["key"]: record for record in read(path) if record["key"] in wanted}
+        found = {record["key"]: record for record in read(path) if record.get("key") in wanted}
         for key, record in found.items():
             ours = {"data_sha256": dataset(wanted[key]).data_sha256, "epochs": epochs, "engine": engine}
             for name, value in ours.items():
@@ -174,99 +183,16 @@ def complete(
             f"{len(missing)} of {len(wanted)} trainings are not recorded in {path.name}; train them first."
         )
     if missing:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with appending(path) as file:
+        with appending(path) as append, contextlib.ExitStack() as stack:
             records = known()  # another process may have added some before this one held the file
             missing = [training for key, training in wanted.items() if key not in records]
+            # Those of one dataset together, so that it travels to a worker seldom; within it the costly ones first.
+            missing.sort(key=lambda t: (t.series, t.protocol.name, t.stage, -_cost(t.config)))
             for training in missing:  # datasets are made here, not by several threads at once
                 dataset(training)
-            for training, result in _train(missing, dataset, epochs, engine, jobs, progress, evaluator, path.stem):
-                record = _record(training, result, dataset(training), epochs, engine)
-                file.write((json.dumps(record, ensure_ascii=False) + "\n").encode())
-                file.flush()
-        records = known()
-    return [_outcome(training, records[training.key]) for training in trainings]
 
-
-def read(path: str | Path) -> list[dict[str, Any]]:
-    """The records of a ledger; an incomplete last line, which an interruption leaves behind, does not count.
-
-    Raises
-    ------
-    LedgerError
-        For damage elsewhere, with the number of the line.
-    """
-    path = Path(path)
-    found = []
-    for number, line in enumerate(path.read_bytes().splitlines(keepends=True) if path.exists() else [], start=1):
-        if not line.endswith(b"\n"):
-            break
-        try:
-            record = json.loads(line)
-            if not {"key", "status", "metrics", "data_sha256", "epochs", "engine"} <= record.keys():
-                raise ValueError
-        except (ValueError, AttributeError):
-            raise LedgerError(
-                f"{path.name}, line {number} is damaged: restore the file, or remove it to begin again."
-            ) from None
-        found.append(record)
-    return found
-
-
-@contextlib.contextmanager
-def appending(path: Path) -> Iterator[IO[bytes]]:
-    """The file open for appending, held against other processes, without the rest of an interrupted line.
-
-    Raises
-    ------
-    LedgerError
-        If another process holds it.
-    """
-    with open(path, "a+b") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LedgerError(f"{path.name} is being written by another process.") from None
-        file.seek(0)
-        content = file.read()
-        end = content.rfind(b"\n") + 1
-        if end < len(content):
-            logger.warning("%s ended with an incomplete line, which is cut off.", path.name)
-            file.truncate(end)
-        yield file
-
-
-def _train(
-    missing: Sequence[Training],
-    dataset: Callable[[Training], Dataset],
-    epochs: int,
-    engine: str,
-    jobs: int,
-    progress: bool,
-    evaluator: Callable[[], Any],
-    name: str,
-) -> Iterator[tuple[Training, TrialResult]]:
-    """Results as they come."""
-    import sys
-
-    from tqdm import tqdm
-
-    # Those of one dataset together, so that it travels to a worker seldom; within it the costly ones first.
-    order = sorted(missing, key=lambda t: (t.series, t.protocol.name, t.stage, -_cost(t.config)))
-    waiting: queue.SimpleQueue[Training] = queue.SimpleQueue()
-    for training in order:
-        waiting.put(training)
-    results: queue.SimpleQueue[tuple[Training | None, Any]] = queue.SimpleQueue()
-    stop = threading.Event()
-
-    def work(worker: Any) -> None:
-        while not stop.is_set():
-            try:
-                training = waiting.get_nowait()
-            except queue.Empty:
-                return
-            try:
-                result = worker.evaluate(
+            def evaluate(worker: Any, training: Training) -> TrialResult:
+                return worker.evaluate(
                     training.config,
                     dataset(training),
                     epochs=epochs,
@@ -275,29 +201,161 @@ def _train(
                     stage=training.stage,
                     keep_predictions=training.keep,
                 )
+
+            bar = stack.enter_context(_bar(len(missing), path.stem, shown=progress))
+            done = contextlib.closing(train_all(missing, evaluate, evaluator=evaluator, jobs=jobs))
+            for training, result in stack.enter_context(done):
+                if not result.ok:
+                    logger.warning("%s: a training failed: %s.", path.stem, result.reason)
+                append(_record(training, result, dataset(training), epochs, engine))
+                bar.update()
+        records = known()
+    return [_outcome(training, records[training.key]) for training in trainings]
+
+
+def is_record(content: Mapping[str, Any]) -> bool:
+    """Whether the content of a line can be a record of a training."""
+    return content.keys() >= {"status", "epochs", "engine", "data_sha256"}
+
+
+def read(path: str | Path) -> list[dict[str, Any]]:
+    """The records of a file; an incomplete last line, which an interruption leaves behind, does not count.
+
+    Raises
+    ------
+    LedgerError
+        For damage elsewhere, with the number of the line; for lines without checksums.
+    """
+    path = Path(path)
+    if not path.exists():
+        return []
+    whole = path.read_bytes()[: _scan(path).size]
+    records = [json.loads(line) for line in whole.splitlines()]
+    return [{name: value for name, value in record.items() if name != "sum"} for record in records]
+
+
+@contextlib.contextmanager
+def appending(path: Path) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """A function that adds one record to a file, which is held against other processes meanwhile; made if missing.
+
+    The rest of an interrupted line is cut off first. A record is on the disk when the function returns.
+
+    Raises
+    ------
+    LedgerError
+        If another process holds the file, if it is damaged, or cannot be written.
+    """
+    with lines.writing(path, error=LedgerError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    with held(path):
+        found = _scan(path)
+        with lines.writing(path, error=LedgerError):
+            lines.repair(path, found)
+
+        def append(record: Mapping[str, Any]) -> None:
+            nonlocal found
+            with lines.writing(path, error=LedgerError):
+                found = lines.append(path, [record], found)
+
+        yield append
+
+
+@contextlib.contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Hold a file against other processes. The kernel lets go when this process ends, however it ends.
+
+    Raises
+    ------
+    LedgerError
+        If another process holds it, or there is none.
+    """
+    try:
+        file = open(path, "rb")
+    except OSError as error:
+        raise LedgerError(f"{path.name} cannot be read: {error.strerror}.") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            same = os.stat(path).st_ino == os.fstat(file.fileno()).st_ino  # else it was replaced before it was held
+        except BlockingIOError:
+            same = False
+        if not same:
+            raise LedgerError(f"{path.name} is being written by another process: run this again when that is done.")
+        yield
+
+
+def repair(path: Path) -> bool:
+    """Cut a file off at its first damage, of any kind; whether there was some. See `lines.repair`.
+
+    Raises
+    ------
+    LedgerError
+        If another process holds the file.
+    """
+    with held(path), lines.writing(path, error=LedgerError):
+        return lines.repair(path, lines.scan(path, is_record=is_record))
+
+
+def _scan(path: Path) -> lines.Scan:
+    found = lines.sound(path, lines.scan(path, is_record=is_record), error=LedgerError)
+    if found.lines and not found.summed:
+        raise LedgerError(
+            f"The lines of {path.name} have no checksum: `python -m helpers.doctor --seal {os.path.relpath(path)}` "
+            "gives them theirs."
+        )
+    return found
+
+
+def train_all(
+    tasks: Sequence[Task],
+    evaluate: Callable[[Any, Task], TrialResult],
+    *,
+    evaluator: Callable[[], Any] = Evaluator,
+    jobs: int = 2,
+) -> Iterator[tuple[Task, TrialResult]]:
+    """Tasks with their results as these come; the tasks are begun in their order, `jobs` at a time.
+
+    Parameters
+    ----------
+    tasks : sequence
+    evaluate : callable
+        The result of a task, given a worker and the task. An exception ends the whole.
+    evaluator : callable
+        Makes a worker: a context manager with `trial.Evaluator.evaluate` and `close`.
+    jobs : int
+        Workers.
+    """
+    waiting: queue.SimpleQueue[Task] = queue.SimpleQueue()
+    for task in tasks:
+        waiting.put(task)
+    results: queue.SimpleQueue[tuple[Task | None, Any]] = queue.SimpleQueue()
+    stop = threading.Event()
+
+    def work(worker: Any) -> None:
+        while not stop.is_set():
+            try:
+                task = waiting.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                result = evaluate(worker, task)
             except BaseException as error:  # reported by the thread that waits for results
                 results.put((None, error))
                 return
-            results.put((training, result))
+            results.put((task, result))
 
     with contextlib.ExitStack() as stack:
-        workers = [stack.enter_context(evaluator()) for _ in range(min(jobs, len(missing)))]
+        workers = [stack.enter_context(evaluator()) for _ in range(min(jobs, len(tasks)))]
         threads = [threading.Thread(target=work, args=(worker,), daemon=True) for worker in workers]
-        interval = 0.1 if sys.stderr.isatty() else 10.0
-        bar = stack.enter_context(
-            tqdm(total=len(missing), desc=name, unit="trial", disable=not progress, mininterval=interval)
-        )
         for thread in threads:
             thread.start()
         try:
-            for _ in missing:
-                training, result = results.get()
-                if training is None:
+            for _ in tasks:
+                task, result = results.get()
+                if task is None:
                     raise result
-                if not result.ok:
-                    logger.warning("%s: a training failed: %s.", name, result.reason)
-                yield training, result
-                bar.update()
+                yield task, result
         except BaseException:
             stop.set()
             for worker in workers:  # a thread may be waiting for its worker
@@ -306,6 +364,13 @@ def _train(
         finally:
             for thread in threads:
                 thread.join(timeout=5)
+
+
+def _bar(total: int, name: str, *, shown: bool) -> Any:
+    from tqdm import tqdm
+
+    interval = 0.1 if sys.stderr.isatty() else 10.0
+    return tqdm(total=total, desc=name, unit="trial", disable=not shown, mininterval=interval)
 
 
 def _cost(config: LstmConfig) -> float:

@@ -9,15 +9,22 @@ A file may begin with lines without a sum (made by other programs); the first su
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import json
+import logging
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from helpers import paths
+
+logger = logging.getLogger(__name__)
 
 _TAIL = re.compile(rb',"sum":"([0-9a-f]{16})"\}\n\Z')
 
@@ -112,6 +119,64 @@ def _judge(line: bytes, before: Scan, is_record: Callable[[Any], bool] | None) -
     return f"its checksum does not fit it and the lines before{where}", "", False
 
 
+def append(path: Path, records: Sequence[Mapping[str, Any]], after: Scan) -> Scan:
+    """Add records to a file that `after` is a sound scan of, in one write; the scan of the file with them.
+
+    Where the write fails, a disk being full, the file is as it was.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    content, running = encode(records, after.running)
+    with open(path, "ab", buffering=0) as file:
+        try:
+            if file.write(content) < len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(after.size)
+            raise
+    return Scan(after.lines + len(records), after.size + len(content), running, True)
+
+
+def sound(path: Path, found: Scan, *, error: type[ValueError] = ValueError) -> Scan:
+    """`found`, unless it ends with damage other than an incomplete last line.
+
+    Raises
+    ------
+    error
+        For such damage, with the number of the line and what to do.
+    """
+    if found.damage and not found.cut:
+        raise error(
+            f"{path.name}, line {found.lines + 1} is damaged, {found.damage}: restore the file, or keep the lines "
+            f"before it with `make doctor REPAIR={os.path.relpath(path)}` and run it again."
+        )
+    return found
+
+
+@contextlib.contextmanager
+def writing(path: Path, *, error: type[ValueError] = ValueError) -> Iterator[None]:
+    """While a file is written: a disk that is full or a folder that cannot be written is said in one sentence.
+
+    Raises
+    ------
+    error
+        Instead of the system's error.
+    """
+    try:
+        yield
+    except OSError as failure:
+        if failure.errno not in paths.UNWRITABLE:
+            raise
+        raise error(
+            f"{path.name} cannot be written: {failure.strerror}; the trials that are recorded stay, and the same "
+            "command goes on from there."
+        ) from failure
+
+
 def seal(path: Path) -> int:
     """Give every line of a sound file its sum; the number of lines that had none. Written aside, then moved.
 
@@ -138,6 +203,24 @@ def seal(path: Path) -> int:
         finally:
             aside.unlink(missing_ok=True)
     return added
+
+
+def repair(path: Path, found: Scan) -> bool:
+    """Cut a file off where its scan `found` ends, if it ends with damage; whether it did.
+
+    The whole lines before the damage stay; the file as it was is copied to `<name>.damaged` beside it.
+    """
+    if not found.damage:
+        return False
+    copy = cut(path, found.size)
+    logger.warning(
+        "%s is cut off from line %d on: %s; the file as it was: %s.",
+        path.name,
+        found.lines + 1,
+        found.damage,
+        copy.name,
+    )
+    return True
 
 
 def cut(path: Path, size: int) -> Path:

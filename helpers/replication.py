@@ -2,38 +2,33 @@
 
 A *reading* says how the data are split and whether the learning rates are taken as printed or ten times as high. A
 *task* is one published row under one reading with one seed; its result is one line of
-`replay_<table>_<reading>.jsonl`, complete in itself. The files are append-only: an interrupted replay goes on with the
-tasks that are missing, in any order and with any number of workers, and ends with the same results.
+`replay_<table>_<reading>.jsonl`, complete in itself. The files are ledgers (`helpers.ledger`): an interrupted replay
+goes on with the tasks that are missing, in any order and with any number of workers, and ends with the same results.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import json
-import logging
 import math
 import queue
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from helpers import intervals, published, study, windows
+from helpers import intervals, ledger, published, study, windows
 from helpers.intervals import Estimate
 from helpers.prices import Prices
 from helpers.space import GAN_SPACE, GENERATOR_SPACE, HYPERPARAMETERS, LstmConfig, SearchSpace
 from helpers.study import trial_seed
 from helpers.trial import METRICS, Evaluator, TrialResult
 from helpers.windows import Dataset
-
-logger = logging.getLogger(__name__)
 
 TABLES = tuple(published.FILES)
 TABLE_NAMES: Mapping[str, str] = {
@@ -46,8 +41,8 @@ FACTOR = 3.0  # an MSE within a factor of 3 counts as the same
 SHARE = 0.5  # of the rows that must be within FACTOR for a table to count as reproduced
 
 
-class ReplayError(ValueError):
-    """Records that cannot be read or continued; the message is one sentence for the reader."""
+class ReplayError(ledger.LedgerError):
+    """A replay that cannot be read or continued; the message is one sentence for the reader."""
 
 
 @dataclass(frozen=True)
@@ -236,8 +231,9 @@ def replay(
     Raises
     ------
     ReplayError
-        Records of other data, another protocol, configuration or budget; a damaged file; a file that another process
-        writes; missing tasks with `train=False`.
+        Records of other data, another protocol, configuration or budget; missing tasks with `train=False`.
+    ledger.LedgerError
+        A damaged file; a file that another process writes, or that cannot be written.
     """
     if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
         raise ReplayError(f"jobs must be a whole number of at least 1, not {jobs!r}.")
@@ -252,22 +248,53 @@ def replay(
             f"{len(missing)} of {len(wanted)} tasks of the replay are not recorded in {folder.name}/; train them first."
         )
     if missing:
-        folder.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as stack:
             names = sorted({file_name(task.table, task.reading.name) for task in missing})
-            files = {name: stack.enter_context(_appending(folder / name)) for name in names}
+            append = {name: stack.enter_context(ledger.appending(folder / name)) for name in names}
             # Another process may have finished some between the reading above and the lock.
             known = _known(wanted, datasets, folder, epochs=epochs, engine=engine)
             missing = [task for task in missing if (task.table, task.reading.name, *task.key) not in known]
-            done = _train(missing, datasets, epochs, engine, jobs, time_limit, progress, evaluator)
-            for task, result in done:
+            cost = {id(task): seconds_estimate(task.config, epochs=epochs) for task in missing}
+            missing.sort(key=lambda task: -cost[id(task)])
+
+            def evaluate(worker: Any, task: Task) -> TrialResult:
+                return worker.evaluate(
+                    task.config,
+                    datasets[task.reading.protocol],
+                    epochs=epochs,
+                    seed=trial_seed(task.seed, task.row - 1),
+                    engine=engine,
+                    time_limit=time_limit,
+                    keep_predictions=True,
+                )
+
+            bar = stack.enter_context(_bar(sum(cost.values()), shown=progress))
+            done = contextlib.closing(ledger.train_all(missing, evaluate, evaluator=evaluator, jobs=jobs))
+            failed = 0
+            for number, (task, result) in enumerate(stack.enter_context(done), start=1):
                 dataset = datasets[task.reading.protocol]
                 record = _record(task, result, dataset, epochs=epochs, engine=engine)
-                file = files[file_name(task.table, task.reading.name)]
-                file.write((json.dumps(record, ensure_ascii=False) + "\n").encode())
-                file.flush()
+                append[file_name(task.table, task.reading.name)](record)
+                failed += not result.ok
+                said = f"{number}/{len(missing)}" + (f", {failed} failed" if failed else "")
+                bar.set_postfix_str(said, refresh=False)
+                bar.update(cost[id(task)])
         known = _known(wanted, datasets, folder, epochs=epochs, engine=engine)
     return _frame([known[(task.table, task.reading.name, *task.key)] for task in wanted])
+
+
+def _bar(total: float, *, shown: bool) -> Any:
+    """Progress in estimated seconds, the longest tasks coming first."""
+    from tqdm import tqdm
+
+    return tqdm(
+        total=total + 1e-6,
+        desc="replay",
+        bar_format="{desc}: {percentage:3.0f}% |{bar}| {elapsed}, about {remaining} left{postfix}",
+        smoothing=0.05,
+        disable=not shown,
+        mininterval=0.2 if sys.stderr.isatty() else 10.0,
+    )
 
 
 def file_name(table: str, reading_name: str) -> str:
@@ -287,41 +314,14 @@ def records(folder: str | Path) -> pd.DataFrame:
 
     Raises
     ------
-    ReplayError
+    ledger.LedgerError
         For a damaged file.
     """
     found = []
     for table in TABLES:
         for name in READINGS:
-            found += read(Path(folder) / file_name(table, name))
+            found += ledger.read(Path(folder) / file_name(table, name))
     return _frame(found)
-
-
-def read(path: str | Path) -> list[dict[str, Any]]:
-    """The records of one file; an incomplete last line, which an interruption leaves behind, does not count.
-
-    Raises
-    ------
-    ReplayError
-        For damage elsewhere, with the number of the line.
-    """
-    path = Path(path)
-    if not path.exists():
-        return []
-    found = []
-    for number, line in enumerate(path.read_bytes().splitlines(keepends=True), start=1):
-        if not line.endswith(b"\n"):
-            break
-        try:
-            record = json.loads(line)
-            if not {"table", "reading", "row", "seed", "status", "data_sha256"} <= record.keys():
-                raise ValueError
-        except (ValueError, AttributeError):
-            raise ReplayError(
-                f"{path.name}, line {number} is damaged: restore the file, or remove it to begin again."
-            ) from None
-        found.append(record)
-    return found
 
 
 def _known(
@@ -333,8 +333,8 @@ def _known(
     for table, name in dict.fromkeys((task.table, task.reading.name) for task in wanted):
         dataset = datasets[READINGS[name].protocol]
         path = folder / file_name(table, name)
-        for record in read(path):
-            key = (table, name, record["row"], record["seed"])
+        for record in ledger.read(path):
+            key = (table, name, record.get("row"), record.get("seed"))
             for what, ours in (
                 ("data", ("data_sha256", dataset.data_sha256)),
                 ("protocol", ("protocol", _protocol_identity(dataset.protocol))),
@@ -350,92 +350,6 @@ def _known(
                 raise ReplayError(f"{path.name}, row {record['row']}: recorded for another configuration.")
             known.setdefault(key, record)
     return known
-
-
-@contextlib.contextmanager
-def _appending(path: Path) -> Iterator[IO[bytes]]:
-    """The file open for appending, held against other processes, without the rest of an interrupted line."""
-    with open(path, "a+b") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ReplayError(f"{path.name} is being written by another process.") from None
-        file.seek(0)
-        content = file.read()
-        end = content.rfind(b"\n") + 1
-        if end < len(content):
-            logger.warning("%s ended with an incomplete line, which is cut off.", path.name)
-            file.truncate(end)
-        yield file
-
-
-def _train(
-    missing: Sequence[Task],
-    datasets: Mapping[str, Dataset],
-    epochs: int,
-    engine: str,
-    jobs: int,
-    time_limit: float | None,
-    progress: bool,
-    evaluator: Callable[[], Any],
-) -> Iterator[tuple[Task, TrialResult]]:
-    """Results as they come, the longest tasks first."""
-    from tqdm import tqdm
-
-    cost = {id(task): seconds_estimate(task.config, epochs=epochs) for task in missing}
-    waiting: queue.SimpleQueue[Task] = queue.SimpleQueue()
-    for task in sorted(missing, key=lambda task: -cost[id(task)]):
-        waiting.put(task)
-    results: queue.SimpleQueue[tuple[Task | None, Any]] = queue.SimpleQueue()
-    workers: list[Any] = []
-    stop = threading.Event()
-
-    def work(worker: Any) -> None:
-        while not stop.is_set():
-            try:
-                task = waiting.get_nowait()
-            except queue.Empty:
-                return
-            try:
-                result = worker.evaluate(
-                    task.config,
-                    datasets[task.reading.protocol],
-                    epochs=epochs,
-                    seed=trial_seed(task.seed, task.row - 1),
-                    engine=engine,
-                    time_limit=time_limit,
-                    keep_predictions=True,
-                )
-            except BaseException as error:
-                results.put((None, error))
-                return
-            results.put((task, result))
-
-    with contextlib.ExitStack() as stack:
-        # Leaving the block ends the workers, which ends a trial in flight; the threads notice and return.
-        workers = [stack.enter_context(evaluator()) for _ in range(min(jobs, max(len(missing), 1)))]
-        stack.callback(stop.set)
-        bar = stack.enter_context(
-            tqdm(
-                total=sum(cost.values()) + 1e-6,
-                desc="replay",
-                bar_format="{desc}: {percentage:3.0f}% |{bar}| {elapsed}, about {remaining} left{postfix}",
-                smoothing=0.05,
-                disable=not progress,
-                mininterval=0.2 if sys.stderr.isatty() else 10.0,
-            )
-        )
-        for worker in workers:
-            threading.Thread(target=work, args=(worker,), daemon=True).start()
-        failed = 0
-        for number in range(1, len(missing) + 1):
-            task, result = results.get()
-            if task is None:
-                raise result
-            failed += not result.ok
-            bar.set_postfix_str(f"{number}/{len(missing)}" + (f", {failed} failed" if failed else ""), refresh=False)
-            bar.update(cost[id(task)])
-            yield task, result
 
 
 def _record(task: Task, result: TrialResult, dataset: Dataset, *, epochs: int, engine: str) -> dict[str, Any]:

@@ -10,7 +10,6 @@ checksum (`helpers.lines`), so that damage is found and named. Processes that ru
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import inspect
 import json
@@ -36,7 +35,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import get_lock_file
 from optuna.trial import FrozenTrial, TrialState
 
-from helpers import lines, paths, provenance
+from helpers import lines, provenance
 from helpers.lstm import EPOCHS
 from helpers.metrics import error_metrics
 from helpers.space import HYPERPARAMETERS, LstmConfig, SearchSpace, config_from_params
@@ -216,7 +215,7 @@ def run(
         _check_identity(study, identity)
         _check_complete(study, trials, stop_at, give_up_after)
         return study
-    with _written(path), contextlib.ExitStack() as stack:
+    with lines.writing(path, error=StudyError), contextlib.ExitStack() as stack:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _held(path):
             repair(path)
@@ -301,7 +300,7 @@ def load(name: str, folder: str | Path, *, sampler: optuna.samplers.BaseSampler 
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.journal"))) or "none"
         raise StudyError(f"There is no study {name!r} in {path.parent.name}/ (recorded there: {known}); run it first.")
-    _sound(path, lines.scan(path, is_record=_is_record))
+    lines.sound(path, lines.scan(path, is_record=_is_record), error=StudyError)
     try:
         return optuna.load_study(study_name=name, storage=JournalStorage(_Journal(path)), sampler=sampler)
     except KeyError:
@@ -423,7 +422,7 @@ def winner(
             )
         if not result.ok:
             raise StudyError(f"The winner of {study.study_name!r} could not be trained: {result.reason}.")
-        with _written(path):
+        with lines.writing(path, error=StudyError):
             _store(path, config, result, dataset, stage="final")
         predictions = result.predictions
     actual, forecast = windows.y_test.astype(np.float64), predictions.astype(np.float64)
@@ -613,24 +612,15 @@ class _Journal(JournalFileBackend):
 
     def refresh(self) -> None:
         """Check what was written since the last look, and cut off what another process left incomplete."""
-        found = _sound(self._path, lines.scan(self._path, after=self._known, is_record=_is_record))
-        if found.damage:
-            _cut(self._path, found)
+        found = lines.scan(self._path, after=self._known, is_record=_is_record)
+        lines.repair(self._path, lines.sound(self._path, found, error=StudyError))
         self._known = replace(found, damage="", cut=False)
 
     def _append(self, logs: list[dict[str, Any]]) -> None:
         """One write; where that fails, a disk being full, the file is as it was."""
         with get_lock_file(self._lock):
             self.refresh()
-            content, _ = lines.encode(logs, self._known.running)
-            with open(self._path, "ab", buffering=0) as file:
-                try:
-                    if file.write(content) < len(content):
-                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
-                    os.fsync(file.fileno())
-                except OSError:
-                    file.truncate(self._known.size)
-                    raise
+            lines.append(self._path, logs, self._known)
 
     @contextlib.contextmanager
     def one_write(self) -> Iterator[None]:
@@ -707,20 +697,6 @@ def _held(journal: Path) -> Iterator[None]:
         file.close()
 
 
-@contextlib.contextmanager
-def _written(path: Path) -> Iterator[None]:
-    """A disk that is full or a folder that cannot be written, in one sentence."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in paths.UNWRITABLE:
-            raise
-        raise StudyError(
-            f"{path.name} cannot be written: {error.strerror}; the trials that are recorded stay, and the same command "
-            "goes on from there."
-        ) from error
-
-
 def repair(path: Path, *, damaged: bool = False) -> bool:
     """Cut off an incomplete last line, which a process killed while writing leaves behind; keep a `.damaged` copy.
 
@@ -744,37 +720,11 @@ def repair(path: Path, *, damaged: bool = False) -> bool:
     if not path.exists():
         return False
     found = lines.scan(path, is_record=_is_record)
-    if not found.damage:
-        return False
-    if not damaged:
-        _sound(path, found)
-    _cut(path, found)
-    return True
-
-
-def _cut(path: Path, found: lines.Scan) -> None:
-    copy = lines.cut(path, found.size)
-    logger.warning(
-        "%s is cut off from line %d on: %s; the file as it was: %s.",
-        path.name,
-        found.lines + 1,
-        found.damage,
-        copy.name,
-    )
+    return lines.repair(path, found if damaged else lines.sound(path, found, error=StudyError))
 
 
 def _is_record(content: dict[str, Any]) -> bool:
     return "op_code" in content
-
-
-def _sound(path: Path, found: lines.Scan) -> lines.Scan:
-    """`found`, unless it ends with damage other than an incomplete last line."""
-    if found.damage and not found.cut:
-        raise StudyError(
-            f"{path.name}, line {found.lines + 1} is damaged, {found.damage}: restore the file, or keep the lines "
-            f"before it with `make doctor REPAIR={os.path.relpath(path)}` and run the study again."
-        )
-    return found
 
 
 # Forecasts of the best trials.

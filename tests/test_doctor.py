@@ -11,7 +11,9 @@ import pandas as pd
 import pytest
 from conftest import make_prices
 
-from helpers import doctor, endure, figures, paths, prices, provenance, study, tables
+from helpers import doctor, endure, figures, lines, paths, prices, provenance, study, tables
+
+RECORDS = [{"row": n, "status": "ok", "epochs": 1, "engine": "fast", "data_sha256": "0" * 64} for n in (1, 2)]
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +22,7 @@ def made(tmp_path_factory):
     root = tmp_path_factory.mktemp("made")
     outputs = paths.Outputs(root)
     endure.run_study("generator", outputs.studies("full"), trials=4)
-    (outputs.studies("full") / "replay_generator_x.jsonl").write_text('{"row": 1}\n{"row": 2}\n')
+    (outputs.studies("full") / "replay_generator_x.jsonl").write_bytes(lines.encode(RECORDS)[0])
     fig, axes = plt.subplots(figsize=(1, 1))
     axes.plot([1, 2])
     figures.save(fig, "G-fig10", caption="A line.", outputs=outputs)
@@ -86,8 +88,12 @@ def bad_close(content):
         (JOURNAL, lambda c: c[:-30], 0, "it is incomplete; nothing: the next run cuts it off"),
         (JOURNAL, lambda c: b"", 0, "it is empty"),
         (JOURNAL, lambda c: b'{"op_code":0}\n', 0, "it tells no study"),
-        (REPLAY, swap(b'2}\n', b'2\n'), 2, "it is no record"),
-        (REPLAY, lambda c: c[:-3], 2, "it is incomplete"),
+        (REPLAY, swap(b'"row":2', b'"row":3'), 2, "its checksum does not fit it.*; restore the file, or"),
+        (REPLAY, swap(b"}\n", b"\n"), 1, "it is no record"),
+        (REPLAY, lambda c: lines.encode([{"foreign": 1}])[0] + c, 1, "it is no record"),
+        (REPLAY, lambda c: c[:-3], 2, "it is incomplete; nothing: the next run cuts it off, the 1 lines"),
+        (REPLAY, lambda c: lines._TAIL.sub(b"}\n", c), 2, "it has no checksum"),
+        (REPLAY, lambda c: b'{"status":1,"epochs":1,"engine":1,"data_sha256":1}\n', 0, "no checksum; .*--seal"),
         (PNG, flip(200), 0, "CRC-32 differs|cut off"),
         (PNG, lambda c: c[:-5], 0, "the picture is cut off"),
         (PNG, lambda c: b"GIF89a" + c, 0, "no PNG picture"),

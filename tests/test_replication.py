@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import published, replication, study
+from helpers import ledger, published, replication, study
 from helpers.trial import TrialResult
 from helpers.windows import Dataset, protocol
 
@@ -26,6 +26,9 @@ class FakeWorker:
         return self
 
     def __exit__(self, *_):
+        return None
+
+    def close(self):
         return None
 
     def evaluate(self, config, dataset, *, seed, keep_predictions=False, **arguments):
@@ -104,12 +107,12 @@ def test_an_interrupted_replay_goes_on(short_prices_long, tmp_path):
     path = tmp_path / replication.file_name("generator", "shuffled")
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:3]) + lines[3][:40])  # killed while writing
-    assert len(replication.read(path)) == 3
+    assert len(ledger.read(path)) == 3
     FakeWorker.asked = []
     resumed = run(short_prices_long, tmp_path, tables=["generator"], readings=["shuffled"], seeds=range(3))
     assert len(FakeWorker.asked) == len(lines) - 3
     pd.testing.assert_frame_equal(whole, resumed)
-    assert len(replication.read(path)) == len(lines)
+    assert len(ledger.read(path)) == len(lines)
 
 
 def test_a_failed_training_is_recorded_with_its_reason(short_prices_long, tmp_path):
@@ -136,7 +139,7 @@ def test_a_damaged_line_is_named(short_prices_long, tmp_path):
     path = tmp_path / replication.file_name("generator", "shuffled")
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"{}\n" + lines[1])
-    with pytest.raises(replication.ReplayError, match="line 1 is damaged"):
+    with pytest.raises(ledger.LedgerError, match="line 1 is damaged, it is no record"):
         run(short_prices_long, tmp_path, **only)
 
 
