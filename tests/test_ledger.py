@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import resource
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
-from helpers import ledger
+from helpers import doctor, ledger, lines, paths
 from helpers.ledger import LedgerError, Training
 from helpers.space import LstmConfig
 from helpers.trial import TrialResult
@@ -117,16 +120,97 @@ def test_a_later_protocol_field_leaves_old_keys_as_they_are():
     assert key[1] == {"name": "clean", "scale_on": "train", "tune_on": "validation"}
 
 
-def test_damage_is_named_by_its_line(tmp_path, datasets):
+DAMAGE = {
+    "a flipped digit": (lambda c: c.replace(b'"mse":3.0', b'"mse":2.0', 1), 1, "its checksum does not fit"),
+    "a flipped bit": (lambda c: c[:-40] + bytes([c[-40] ^ 1]) + c[-39:], 4, "its checksum does not fit|no record"),
+    "foreign text": (lambda c: c.replace(b"\n", b"\nforeign text\n", 1), 2, "it is no record"),
+    "another program's line": (lambda c: c.replace(b"\n", b'\n{"mse":1}\n', 1), 2, "it is no record"),
+    "a record without checksum": (
+        lambda c: c + lines._TAIL.sub(b"}\n", c.splitlines(True)[0]),
+        5,
+        "it has no checksum",
+    ),
+    "a lost line": (lambda c: b"".join(c.splitlines(True)[1:]), 1, "its checksum does not fit"),
+    "a doubled line": (lambda c: c.splitlines(True)[0] + c, 2, "its checksum does not fit"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damage_is_named_by_its_line_and_repaired_on_request(tmp_path, datasets, damage):
+    change, line, said = DAMAGE[damage]
+    path, count = tmp_path / "a.jsonl", []
+    whole = complete(path, trainings(), datasets, count)
+    records, sound = ledger.read(path), path.read_bytes()
+    path.write_bytes(change(sound))
+    assert path.read_bytes() != sound
+    for use in (ledger.read, lambda p: complete(p, trainings(), datasets, count)):
+        with pytest.raises(LedgerError, match=rf"a\.jsonl, line {line} is damaged, ({said}).*make doctor REPAIR="):
+            use(path)
+    assert ledger.repair(path) and not ledger.repair(path)
+    assert (tmp_path / "a.jsonl.damaged").read_bytes() == change(sound), "the file as it was stays"
+    assert ledger.read(path) == records[: line - 1], "whole records before the damage are usable"
+    again = complete(path, trainings(), datasets, count)
+    assert [o.metrics for o in again] == [o.metrics for o in whole]
+    assert len(count) == 4 + 4 - min(line - 1, 4)
+
+
+def test_lines_without_checksums_are_refused_until_they_have_theirs(tmp_path, datasets):
     path = tmp_path / "a.jsonl"
     complete(path, trainings(), datasets, [])
-    lines = path.read_text().splitlines(keepends=True)
-    path.write_text("".join([lines[0], "x\n", *lines[1:]]))
-    with pytest.raises(LedgerError, match=r"a.jsonl, line 2 is damaged"):
-        ledger.read(path)
+    records = ledger.read(path)
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    for use in (ledger.read, lambda p: complete(p, trainings(), datasets, [])):
+        with pytest.raises(LedgerError, match=r"a\.jsonl have no checksum: `python -m helpers\.doctor --seal"):
+            use(path)
+    assert doctor.main(["--seal", str(path)]) == 0
+    assert ledger.read(path) == records
 
 
-def test_two_processes_do_not_write_one_ledger(tmp_path):
+@pytest.mark.parametrize("path", sorted((paths.DATA / "studies").rglob("*.jsonl")), ids=lambda p: p.stem)
+def test_the_committed_records_are_whole(path):
+    assert ledger.read(path)
+
+
+def test_two_processes_do_not_write_one_ledger(tmp_path, datasets):
+    """The second is told, trains nothing, and may read; when the first is gone, also killed, it goes on."""
     path = tmp_path / "a.jsonl"
-    with ledger.appending(path), pytest.raises(LedgerError, match="being written by another"), ledger.appending(path):
-        raise AssertionError("held twice")
+    complete(path, trainings()[:2], datasets, [])
+    holding = "import sys, pathlib, time\nfrom helpers import ledger\n"
+    holding += "with ledger.appending(pathlib.Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)\n"
+    with subprocess.Popen([sys.executable, "-c", holding, str(path)], stdout=subprocess.PIPE, cwd=paths.ROOT) as first:
+        assert first.stdout.readline() == b"held\n"
+        count = []
+        for use in (lambda: complete(path, trainings(), datasets, count), lambda: ledger.repair(path)):
+            with pytest.raises(LedgerError, match=r"a\.jsonl is being written by another process"):
+                use()
+        assert doctor.main(["--repair", str(path)]) == 2
+        assert count == [] and len(ledger.read(path)) == 2
+        first.kill()
+    assert len(complete(path, trainings(), datasets, count)) == 4 and len(count) == 2
+
+
+def test_a_disk_that_fills_leaves_whole_records(tmp_path, datasets):
+    path, count = tmp_path / "a.jsonl", []
+    complete(path, trainings()[:1], datasets, [])
+    before = path.read_bytes()
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + len(before) // 2, limit[1]))  # half a line more
+    try:
+        with pytest.raises(LedgerError, match=r"a\.jsonl cannot be written: .*; the trials that are recorded stay"):
+            complete(path, trainings(), datasets, count)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert count and path.read_bytes() == before
+    assert len(complete(path, trainings(), datasets, [])) == 4
+
+
+def test_a_failing_worker_ends_the_others(tmp_path, datasets):
+    closed = []
+
+    class Watched(Worker):
+        def close(self):
+            closed.append(self)
+
+    with pytest.raises(KeyboardInterrupt):
+        complete(tmp_path / "a.jsonl", trainings(), datasets, [], jobs=2, evaluator=lambda: Watched([], 0))
+    assert len(closed) == 2
