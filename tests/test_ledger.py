@@ -125,7 +125,7 @@ DAMAGE = {
     "a flipped bit": (lambda c: c[:-40] + bytes([c[-40] ^ 1]) + c[-39:], 4, "its checksum does not fit|no record"),
     "foreign text": (lambda c: c.replace(b"\n", b"\nforeign text\n", 1), 2, "it is no record"),
     "another program's line": (lambda c: c.replace(b"\n", b'\n{"mse":1}\n', 1), 2, "it is no record"),
-    "a record without checksum": (
+    "a bare record": (
         lambda c: c + lines._TAIL.sub(b"}\n", c.splitlines(True)[0]),
         5,
         "it has no checksum",
