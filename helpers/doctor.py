@@ -1,15 +1,14 @@
 """Looks at everything that was measured and made, and says what is damaged, where, and what to do.
 
-    python -m helpers.doctor [--output FOLDER] [--repair JOURNAL] [--seal JOURNAL]
+    python -m helpers.doctor [--output FOLDER] [--repair JOURNAL]
 
 It reads only. `--repair` cuts a damaged journal (or file of JSON lines) back to the whole lines before the damage and
-keeps the file as it was beside it; `--seal` gives the lines of a file made without checksums theirs.
+keeps the file as it was beside it.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import csv
 import hashlib
 import io
@@ -162,9 +161,6 @@ def _json_lines(path: Path) -> Iterator[Finding]:
     found = lines.scan(path, is_record=ledger.is_record)
     if found.damage:
         yield _damaged(path, found)
-    elif found.lines and not found.summed:
-        do = f"`python -m helpers.doctor --seal {os.path.relpath(path)}`"
-        yield Finding(path, 0, "its lines have no checksum", do)
 
 
 def _forecasts(path: Path) -> Iterator[Finding]:
@@ -286,12 +282,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m helpers.doctor", description="Say what is damaged.")
     parser.add_argument("--output", default="", help="folder to look at, relative to the repository")
     parser.add_argument("--repair", default="", metavar="FILE", help="cut a damaged journal back to its whole lines")
-    parser.add_argument("--seal", default="", metavar="FILE", help="give the lines of a journal their checksums")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     try:
-        if options.repair or options.seal:
-            return _change(Path(options.repair or options.seal), seal=not options.repair)
+        if options.repair:
+            return _repair(Path(options.repair))
     except (ValueError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -303,20 +298,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if findings else 0
 
 
-def _change(path: Path, *, seal: bool) -> int:
+def _repair(path: Path) -> int:
     if path.suffix not in (".journal", ".jsonl") or not path.is_file():
         raise ValueError(f"{path} is no journal and no file of JSON lines.")
-    with study._held(path) if path.suffix == ".journal" else contextlib.nullcontext():
-        if seal:
-            log.info("%s: %d lines were given a checksum.", path.name, _seal(path))
-        elif not (study.repair(path, damaged=True) if path.suffix == ".journal" else ledger.repair(path)):
-            log.info("%s is whole.", path.name)
+    if path.suffix == ".jsonl":
+        damaged = ledger.repair(path)
+    else:
+        with study._held(path):
+            damaged = study.repair(path, damaged=True)
+    if not damaged:
+        log.info("%s is whole.", path.name)
     return 0
-
-
-def _seal(path: Path) -> int:
-    with ledger.held(path) if path.suffix == ".jsonl" else contextlib.nullcontext():
-        return lines.seal(path)
 
 
 if __name__ == "__main__":

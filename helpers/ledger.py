@@ -224,7 +224,7 @@ def read(path: str | Path) -> list[dict[str, Any]]:
     Raises
     ------
     LedgerError
-        For damage elsewhere, with the number of the line; for lines without checksums.
+        For damage elsewhere, with the number of the line.
     """
     path = Path(path)
     if not path.exists():
@@ -298,13 +298,7 @@ def repair(path: Path) -> bool:
 
 
 def _scan(path: Path) -> lines.Scan:
-    found = lines.sound(path, lines.scan(path, is_record=is_record), error=LedgerError)
-    if found.lines and not found.summed:
-        raise LedgerError(
-            f"The lines of {path.name} have no checksum: `python -m helpers.doctor --seal {os.path.relpath(path)}` "
-            "gives them theirs."
-        )
-    return found
+    return lines.sound(path, lines.scan(path, is_record=is_record), error=LedgerError)
 
 
 def train_all(
@@ -315,6 +309,9 @@ def train_all(
     jobs: int = 2,
 ) -> Iterator[tuple[Task, TrialResult]]:
     """Tasks with their results as these come; the tasks are begun in their order, `jobs` at a time.
+
+    A worker begins its next task when the consumer has taken the result of the one before and asks for another, that
+    is, has recorded it: a kill costs at most one training a worker.
 
     Parameters
     ----------
@@ -329,7 +326,7 @@ def train_all(
     waiting: queue.SimpleQueue[Task] = queue.SimpleQueue()
     for task in tasks:
         waiting.put(task)
-    results: queue.SimpleQueue[tuple[Task | None, Any]] = queue.SimpleQueue()
+    results: queue.SimpleQueue[tuple[Task | None, Any, threading.Event]] = queue.SimpleQueue()
     stop = threading.Event()
 
     def work(worker: Any) -> None:
@@ -338,12 +335,15 @@ def train_all(
                 task = waiting.get_nowait()
             except queue.Empty:
                 return
+            recorded = threading.Event()
             try:
                 result = evaluate(worker, task)
             except BaseException as error:  # reported by the thread that waits for results
-                results.put((None, error))
+                results.put((None, error, recorded))
                 return
-            results.put((task, result))
+            results.put((task, result, recorded))
+            while not (recorded.wait(0.2) or stop.is_set()):
+                pass
 
     with contextlib.ExitStack() as stack:
         workers = [stack.enter_context(evaluator()) for _ in range(min(jobs, len(tasks)))]
@@ -352,10 +352,11 @@ def train_all(
             thread.start()
         try:
             for _ in tasks:
-                task, result = results.get()
+                task, result, recorded = results.get()
                 if task is None:
                     raise result
                 yield task, result
+                recorded.set()
         except BaseException:
             stop.set()
             for worker in workers:  # a thread may be waiting for its worker

@@ -3,8 +3,6 @@
 The last key of every line, `"sum"`, is the start of the SHA-256 of that line and of all lines before it. A flipped
 byte, foreign text, a line lost, doubled or moved: the first line that no longer follows from those before it is found.
 What a process killed while writing leaves behind, a last line without its end, is told apart from that.
-
-A file may begin with lines without a sum (made by other programs); the first sum after them covers them as well.
 """
 
 from __future__ import annotations
@@ -41,8 +39,6 @@ class Scan:
         Bytes of them: where the damage begins, or the file's size.
     running : str
         What the sum of the next line builds on.
-    summed : bool
-        Whether the last whole line has a sum, that is, whether all of them are covered.
     damage : str
         What is wrong with the line after them; empty if nothing.
     cut : bool
@@ -52,7 +48,6 @@ class Scan:
     lines: int = 0
     size: int = 0
     running: str = ""
-    summed: bool = False
     damage: str = ""
     cut: bool = False
 
@@ -91,32 +86,29 @@ def scan(path: str | Path, *, after: Scan | None = None, is_record: Callable[[An
     with open(path, "rb") as file:
         file.seek(found.size)
         for line in file:
-            damage, running, summed = _judge(line, found, is_record)
+            damage, running = _judge(line, found.running, is_record)
             if damage:
                 return replace(found, damage=damage, cut=not line.endswith(b"\n"))
-            found = Scan(found.lines + 1, found.size + len(line), running, summed)
+            found = Scan(found.lines + 1, found.size + len(line), running)
     return found
 
 
-def _judge(line: bytes, before: Scan, is_record: Callable[[Any], bool] | None) -> tuple[str, str, bool]:
-    """What is wrong with a line; the running sum after it; whether it has a sum."""
+def _judge(line: bytes, running: str, is_record: Callable[[Any], bool] | None) -> tuple[str, str]:
+    """What is wrong with a line, given the running sum before it; and the running sum after it."""
     if not line.endswith(b"\n"):
-        return "it is incomplete", "", False
+        return "it is incomplete", ""
     try:
         content = json.loads(line)
         sound = isinstance(content, dict) and line.endswith(b"}\n") and (is_record is None or is_record(content))
     except (ValueError, RecursionError):
         sound = False
     if not sound:
-        return "it is no record", "", False
+        return "it is no record", ""
     tail = _TAIL.search(line)
     if tail is None:
-        return ("it has no checksum" if before.summed else ""), _step(before.running, line[:-2]), False
-    running = _step(before.running, line[: tail.start()])
-    if running == tail[1].decode():
-        return "", running, True
-    where = "" if before.summed or not before.lines else ", or a line before it, none of which has a checksum"
-    return f"its checksum does not fit it and the lines before{where}", "", False
+        return "it has no checksum", ""
+    running = _step(running, line[: tail.start()])
+    return ("" if running == tail[1].decode() else "its checksum does not fit it and the lines before"), running
 
 
 def append(path: Path, records: Sequence[Mapping[str, Any]], after: Scan) -> Scan:
@@ -138,7 +130,7 @@ def append(path: Path, records: Sequence[Mapping[str, Any]], after: Scan) -> Sca
         except OSError:
             file.truncate(after.size)
             raise
-    return Scan(after.lines + len(records), after.size + len(content), running, True)
+    return Scan(after.lines + len(records), after.size + len(content), running)
 
 
 def sound(path: Path, found: Scan, *, error: type[ValueError] = ValueError) -> Scan:
@@ -175,34 +167,6 @@ def writing(path: Path, *, error: type[ValueError] = ValueError) -> Iterator[Non
             f"{path.name} cannot be written: {failure.strerror}; the trials that are recorded stay, and the same "
             "command goes on from there."
         ) from failure
-
-
-def seal(path: Path) -> int:
-    """Give every line of a sound file its sum; the number of lines that had none. Written aside, then moved.
-
-    Raises
-    ------
-    ValueError
-        If the file is damaged.
-    """
-    found = scan(path)
-    if found.damage:
-        raise ValueError(f"{path.name}, line {found.lines + 1} is damaged: {found.damage}.")
-    parts, running, added = [], "", 0
-    for line in path.read_bytes().splitlines(keepends=True):
-        tail = _TAIL.search(line)
-        body = line[: tail.start()] if tail else line[:-2]
-        running = _step(running, body)
-        added += tail is None
-        parts.append(body + b',"sum":"' + running.encode() + b'"}\n')
-    if added:
-        aside = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            aside.write_bytes(b"".join(parts))
-            os.replace(aside, path)
-        finally:
-            aside.unlink(missing_ok=True)
-    return added
 
 
 def repair(path: Path, found: Scan) -> bool:

@@ -515,6 +515,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--draw-only", action="store_true", help="redraw from the records; train nothing")
     parser.add_argument("--jobs", type=int, default=2, help="notebooks at the same time")
     parser.add_argument("--output", default="", help="folder to write into, relative to the repository")
+    parser.add_argument("--keep", action="store_true", help="go on with the records of a profile smoke killed before")
     parser.add_argument("--fetch", action="store_true", help="only see to it that there are closes")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
@@ -533,7 +534,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             output=options.output,
         )
         with lock(steps[0].outputs):
-            return _report(steps, max(1, options.jobs), options.draw_only)
+            return _report(steps, max(1, options.jobs), options.draw_only, keep=options.keep)
     except ReproduceError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -551,14 +552,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _report(steps: Sequence[Step], jobs: int, draw_only: bool) -> int:
+def _report(steps: Sequence[Step], jobs: int, draw_only: bool, *, keep: bool = False) -> int:
     first, started = steps[0], time.monotonic()
     where = os.path.relpath(first.outputs.root, paths.ROOT)
     data = prices.load(first.parameters["symbol"], source=first.parameters.get("source", "auto"))
     log.info("Profile %s: %d notebooks, %d at a time.", first.parameters["profile"], len(steps), jobs)
     log.info("Data: %s.", data.caption)
     log.info("Writes into %s.%s", "the repository" if where == "." else where, " Trains nothing." if draw_only else "")
-    if first.parameters["profile"] == "smoke" and not draw_only:  # a check starts from nothing
+    if first.parameters["profile"] == "smoke" and not (draw_only or keep):  # a check starts from nothing
         shutil.rmtree(first.outputs.studies("smoke"), ignore_errors=True)
     done = run(steps, jobs=jobs)
     failed = [name for name, reason in done.items() if reason]

@@ -1,6 +1,7 @@
 """A damaged line is found, whatever the damage; whole lines are never suspected."""
 
 import json
+import resource
 
 import pytest
 from hypothesis import given, settings
@@ -22,7 +23,7 @@ def test_lines_remain_json_and_carry_their_sum(tmp_path):
         content = json.loads(line)
         assert len(content.pop("sum")) == 16 and content == record
     found = lines.scan(path)
-    assert (found.lines, found.size, found.damage, found.summed) == (6, len(sealed()), "", True)
+    assert (found.lines, found.size, found.damage) == (6, len(sealed()), "")
 
 
 def test_appending_goes_on_where_the_file_ends(tmp_path):
@@ -33,7 +34,7 @@ def test_appending_goes_on_where_the_file_ends(tmp_path):
     with path.open("ab") as file:
         file.write(lines.encode(RECORDS[2:], lines.scan(path).running)[0])
     assert path.read_bytes() == sealed()
-    assert lines.scan(path, after=lines.Scan(2, len(first), running, True)) == lines.scan(path)
+    assert lines.scan(path, after=lines.Scan(2, len(first), running)) == lines.scan(path)
 
 
 @settings(max_examples=400, deadline=None)
@@ -68,26 +69,29 @@ def test_damage_is_named(tmp_path, damage, line, what):
     assert found.cut == (what == "it is incomplete")
 
 
-def test_lines_of_other_programs_are_covered_by_the_first_sum_after_them(tmp_path):
+def test_lines_of_other_programs_are_not_taken_for_ours(tmp_path):
     path = tmp_path / "a.jsonl"
     plain = b"".join(json.dumps(r).encode() + b"\n" for r in RECORDS[:3])
     path.write_bytes(plain)
-    assert lines.scan(path).damage == "" and not lines.scan(path).summed
-    path.write_bytes(plain + lines.encode(RECORDS[3:], lines.scan(path).running)[0])
-    assert lines.scan(path).lines == 6 and lines.scan(path).damage == ""
-    path.write_bytes(path.read_bytes().replace(b"record 1", b"record 9"))
-    assert lines.scan(path).lines == 3 and "or a line before it" in lines.scan(path).damage
+    assert lines.scan(path) == lines.Scan(damage="it has no checksum")
+    path.write_bytes(sealed() + plain)
+    assert lines.scan(path).lines == 6 and lines.scan(path).damage == "it has no checksum"
 
 
-def test_sealing(tmp_path):
+def test_appending_leaves_the_file_as_it_was_where_the_disk_is_full(tmp_path):
     path = tmp_path / "a.jsonl"
-    plain = b"".join(json.dumps(r, separators=(",", ":")).encode() + b"\n" for r in RECORDS)
-    path.write_bytes(plain)
-    assert lines.seal(path) == 6 and path.read_bytes() == sealed()
-    assert lines.seal(path) == 0 and [p.name for p in tmp_path.iterdir()] == ["a.jsonl"]
-    path.write_bytes(sealed().replace(b"record 4", b"record 5"))
-    with pytest.raises(ValueError, match=r"a\.jsonl, line 5 is damaged"):
-        lines.seal(path)
+    path.write_bytes(sealed(RECORDS[:2]))
+    known = lines.scan(path)
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (known.size + 10, limit[1]))
+    try:
+        with pytest.raises(OSError):
+            lines.append(path, RECORDS[2:], known)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert path.read_bytes() == sealed(RECORDS[:2])
+    assert lines.append(path, RECORDS[2:], known) == lines.scan(path)
+    assert path.read_bytes() == sealed()
 
 
 def test_cutting_keeps_every_copy(tmp_path):

@@ -1,0 +1,572 @@
+"""Faults, caused on purpose: kills at random moments, damaged records, other machines' arithmetic.
+
+`helpers.endure` causes them many times and counts, the test suite a few times. Each function raises `Broken` where
+something was lost, doubled, silently used or not found, and tells how often the fault met its target: what ended before
+it could be killed does not count.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import functools
+import json
+import logging
+import math
+import multiprocessing
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import psutil
+from tqdm import tqdm
+
+from helpers import ledger, lines, paths, prices, replication, study, windows
+from helpers.samplers import BayesianSampler, GanSampler, GeneratorSampler
+from helpers.space import GAN_SPACE, GENERATOR_SPACE, LstmConfig, SearchSpace
+from helpers.trial import METRICS, TrialResult
+from helpers.windows import Dataset
+
+log = logging.getLogger(__name__)
+
+# Every tuner of the papers; the Gaussian process with both of its ranges.
+TUNERS: Mapping[str, tuple[Callable[..., optuna.samplers.BaseSampler], SearchSpace]] = {
+    "generator": (GeneratorSampler, GENERATOR_SPACE),
+    "gan": (GanSampler, GAN_SPACE),
+    "bayesian": (BayesianSampler, GENERATOR_SPACE),
+    "bayesian_warped": (functools.partial(BayesianSampler, ranges="warped"), GENERATOR_SPACE),
+}
+LEDGERS = ("replay", "trainings")  # `replication.replay`, `ledger.complete`
+# Columns that a clock or the machine's load decides; all others must be equal in two runs, byte for byte.
+MEASUREMENT = re.compile(r"second|minute|hour|\btime\b|cpu|rss|memory|speed", re.IGNORECASE)
+
+
+class Broken(AssertionError):
+    """A promise that does not hold."""
+
+
+def require(holds: bool, what: str) -> None:
+    """Raise `Broken` unless `holds`."""
+    if not holds:
+        raise Broken(what)
+
+
+# --- experiments without training -------------------------------------------------------------------------------------
+
+
+class Quick:
+    """Answers like `trial.Evaluator` without training: a smooth function of the configuration, a little of the seed.
+
+    Parameters
+    ----------
+    pause : float
+        Seconds that a trial takes.
+    every : int
+        Every so manyth trial, by its seed, fails; 0 for none.
+    begun : path, optional
+        A file that grows by one byte whenever a trial begins, in whichever process.
+    """
+
+    def __init__(self, pause: float = 0.0, every: int = 0, begun: str | Path | None = None) -> None:
+        self.pause, self.every, self.begun = pause, every, begun
+
+    def __enter__(self) -> Quick:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """As `trial.Evaluator.close`; there is nothing to end."""
+
+    def evaluate(
+        self, config: LstmConfig, dataset: Dataset, *, seed: int, stage: str = "tune", **_: Any
+    ) -> TrialResult:
+        if self.begun:
+            with open(self.begun, "ab") as file:
+                file.write(b".")
+        time.sleep(self.pause)
+        measured = {"seconds": 1.0, "cpu_percent": 50.0, "peak_rss_mb": 500.0, "memory_used_mb": 900.0}
+        if self.every and seed % self.every == 0:
+            return TrialResult("failed", "the loss was no longer finite", **measured)
+        place = np.array([config.layers / 10, config.units / 50, config.dropout_rate, math.log10(config.learning_rate)])
+        value = float(np.sum((place - (0.3, 0.4, 0.5, -2.0)) ** 2)) / 10
+        value += float(np.random.default_rng(seed).random()) / 1000 + 1e-5
+        forecasts = np.full(len(dataset.test_targets(stage)), value, np.float32)
+        return TrialResult("ok", **dict.fromkeys(METRICS, value), **measured, predictions=forecasts)
+
+
+@functools.cache
+def small_dataset() -> Dataset:
+    """The packaged closes up to 1956, as in the profile `smoke`."""
+    return Dataset(prices.load(source="packaged"), windows.protocol("described", as_of="1956-12-31"))
+
+
+def run_study(
+    tuner: str,
+    folder: str | Path,
+    *,
+    trials: int,
+    real: bool = False,
+    dataset: Dataset | None = None,
+    **quick: Any,
+) -> optuna.Study:
+    """The study `s` of one of `TUNERS` in `folder`, begun or gone on with; `real` trains LSTMs for one epoch.
+
+    `quick`: the arguments of `Quick`, which answers otherwise.
+    """
+    make, space = TUNERS[tuner]
+    settings = dict(trials=trials, seed=1, folder=folder, progress=False, epochs=1)
+    evaluator = None if real else Quick(**quick)
+    sampler = make(seed=1, space=space)
+    return study.run("s", sampler, space, dataset or small_dataset(), evaluator=evaluator, **settings)
+
+
+def outcome(a_study: optuna.Study) -> list[tuple]:
+    """What must not depend on interruptions: numbers, states, parameters, metrics, what the tuner noted."""
+    same = ("config", "seed", "status", "reason", *METRICS)
+    return [
+        (t.number, t.state.name, t.params, t.value, {k: t.user_attrs.get(k) for k in same}, t.system_attrs)
+        for t in a_study.get_trials(deepcopy=False)
+    ]
+
+
+def run_ledger(kind: str, folder: str | Path, *, trials: int, **quick: Any) -> None:
+    """About `trials` trainings into ledgers in `folder`, by two workers, begun or gone on with.
+
+    `kind`, one of `LEDGERS`: published configurations trained again, or trainings of any kind with their forecasts.
+    """
+    folder = Path(folder)
+    if kind == "replay":
+        replication.replay(
+            small_dataset().prices, folder=folder, tables=["gan"], readings=["shuffled", "chronological"],
+            rows=min(20, trials // 2), as_of="1956-12-31", epochs=1, progress=False, evaluator=lambda: Quick(**quick),
+        )  # fmt: skip
+        return
+    protocol = small_dataset().protocol
+    configs = [LstmConfig(1, 2 + n % 30, 0.01, 64, 5 + n, 0.1) for n in range(trials)]
+    wanted = [ledger.Training("S&P 500", protocol, config, seed, "final", True) for seed, config in enumerate(configs)]
+    ledger.complete(
+        folder / "trainings.jsonl", wanted, lambda *_: small_dataset(), epochs=1, progress=False,
+        evaluator=lambda: Quick(**quick),
+    )  # fmt: skip
+
+
+def ledger_outcome(path: Path) -> list[str]:
+    """What must not depend on interruptions: the records without measurements, in an order of their own."""
+    records = [{k: v for k, v in r.items() if not MEASUREMENT.search(k)} for r in ledger.read(path)]
+    return sorted(json.dumps(record, sort_keys=True) for record in records)
+
+
+def records_of(output: Path) -> dict[str, list]:
+    """Outcome of every study and every ledger under `output`, by its path."""
+    found: dict[str, list] = {}
+    for path in sorted([*output.rglob("*.journal"), *output.rglob("*.jsonl")]):
+        name = str(path.relative_to(output))
+        is_study = path.suffix == ".journal"
+        found[name] = outcome(study.load(path.stem, path.parent)) if is_study else ledger_outcome(path)
+    return found
+
+
+def finished(folder: Path) -> int:
+    """Finished trials in all studies and ledgers under `folder`, counted without a lock while others write."""
+    count = 0
+    for path in sorted([*folder.rglob("*.journal"), *folder.rglob("*.jsonl")]):
+        whole = [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+        if path.suffix == ".journal":  # Optuna's sixth operation sets a trial's state: 1 complete, 3 failed
+            whole = [line for line in whole if re.search(rb'"op_code":6,.*"state":[13],', line)]
+        count += len(whole)
+    return count
+
+
+# --- kills ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Kills:
+    """How often something was killed.
+
+    Attributes
+    ----------
+    trained : int
+        Kills among the trainings: after the first and before the last finished trial.
+    outside : int
+        Kills before or after that.
+    repeated : int
+        Trials that began more than once.
+    """
+
+    trained: int = 0
+    outside: int = 0
+    repeated: int = 0
+
+
+@dataclass
+class Victim:
+    """What is to be killed.
+
+    Attributes
+    ----------
+    start : callable
+        Starts it in a folder, begun or gone on with: a process with `is_alive`, `kill`, `join` and `exitcode`.
+    finish : callable
+        Ends it undisturbed in a folder.
+    trials : int
+        That it has when it is finished.
+    spread : float
+        Seconds within which a kill falls once it has begun.
+    """
+
+    start: Callable[[Path], Any]
+    finish: Callable[[Path], Any]
+    trials: int
+    spread: float
+
+
+def kill_often(victim: Victim, whole: Path, folder: Path, *, kills: int, rng: random.Random) -> Kills:
+    """Kill with SIGKILL at random moments, start again, until that has met `kills` trainings; finish and compare.
+
+    Most kills fall at a random moment after a start's first finished trial, the others at any moment.
+
+    Parameters
+    ----------
+    victim : Victim
+    whole : pathlib.Path
+        Folder of an undisturbed run.
+    folder : pathlib.Path
+        To work in.
+    kills : int
+    rng : random.Random
+
+    Raises
+    ------
+    Broken
+        If finished trials are lost, the record differs from that of the undisturbed run, or it fails by itself.
+    """
+    found, rounds, expected = Kills(), 0, records_of(whole)
+    require(bool(expected) and finished(whole) == victim.trials, "the undisturbed run is not whole")
+    while found.trained < kills:
+        rounds += 1
+        require(rounds <= kills + 10, "it ends before it can be killed")
+        place = folder / f"killed-{rounds}"
+        place.mkdir(parents=True)
+        while found.trained < kills:
+            before = finished(place)
+            process = victim.start(place)
+            try:
+                if rng.random() < 0.8:
+                    while process.is_alive() and finished(place) <= before:
+                        time.sleep(victim.spread / 100)
+                time.sleep(rng.uniform(0.0, victim.spread))
+                met = process.is_alive()
+            finally:  # also when this run is ended
+                process.kill()
+                process.join()
+            if not met or process.exitcode != -signal.SIGKILL:
+                require(process.exitcode == 0, "it failed by itself")
+                break  # it was at its end; another one begins
+            after = finished(place)
+            require(after >= before, "finished trials were lost")
+            if 0 < after < victim.trials:
+                found.trained += 1
+            else:
+                found.outside += 1
+        victim.finish(place)
+        require(records_of(place) == expected, "the record of what was killed differs from that of an undisturbed run")
+        begun = place / BEGUN
+        if begun.exists():
+            found.repeated += begun.stat().st_size - victim.trials
+    return found
+
+
+BEGUN = "begun"  # one byte for each trial that began
+
+
+@functools.cache
+def _forks() -> Any:
+    """Processes forked from one that has imported everything: they start in milliseconds."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["helpers.faults", "bayes_opt"])
+    return context
+
+
+def _fork(work: Callable[..., Any], *arguments: Any, **settings: Any) -> multiprocessing.Process:
+    process = _forks().Process(target=_quietly, args=(work, arguments, settings))
+    process.start()
+    return process
+
+
+def _quietly(work: Callable[..., Any], arguments: tuple, settings: dict[str, Any]) -> None:
+    logging.disable(logging.CRITICAL)
+    tqdm.set_lock(threading.RLock())  # its own would be one for several processes, which a kill leaves behind
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+    work(*arguments, **settings)
+
+
+def start_study(tuner: str, folder: str | Path, **settings: Any) -> multiprocessing.Process:
+    """`run_study` in a process of its own, begun."""
+    return _fork(run_study, tuner, str(folder), dataset=small_dataset(), **settings)  # made once, sent to each
+
+
+def kill_study(
+    tuner: str, folder: Path, *, kills: int, seed: int, trials: int = 40, pause: float = 0.02, real: bool = False
+) -> Kills:
+    """Kill a study of one of `TUNERS`, see `kill_often`; `real` trains LSTMs.
+
+    Raises
+    ------
+    Broken
+        As `kill_often`, and if more than the trial in flight was trained again.
+    """
+    quick = {} if real else {"every": 7}
+
+    def start(place: Path) -> Any:
+        timed = {} if real else {"pause": pause, "begun": place / BEGUN}
+        return start_study(tuner, place, trials=trials, real=real, **quick, **timed)
+
+    def finish(place: Path) -> None:
+        run_study(tuner, place, trials=trials, real=real, **quick, **({} if real else {"begun": place / BEGUN}))
+
+    run_study(tuner, folder / "whole", trials=trials, real=real, **quick)
+    victim = Victim(start, finish, trials, 3.0 if real else 10 * pause)
+    found = kill_often(victim, folder / "whole", folder, kills=kills, rng=random.Random(f"{tuner} {seed}"))
+    require(found.repeated <= found.trained + found.outside, f"{tuner}: more than the trial in flight was repeated")
+    return found
+
+
+def kill_ledger(kind: str, folder: Path, *, kills: int, seed: int, trials: int = 30, pause: float = 0.02) -> Kills:
+    """Kill what records into one of `LEDGERS`, see `kill_often`.
+
+    Raises
+    ------
+    Broken
+        As `kill_often`, and if more than the trials in flight, one a worker, were trained again.
+    """
+
+    def start(place: Path) -> Any:
+        return _fork(run_ledger, kind, str(place), trials=trials, pause=pause, every=7, begun=place / BEGUN)
+
+    def finish(place: Path) -> None:
+        run_ledger(kind, place, trials=trials, every=7, begun=place / BEGUN)
+
+    run_ledger(kind, folder / "whole", trials=trials, every=7)
+    victim = Victim(start, finish, trials, 6 * pause)
+    found = kill_often(victim, folder / "whole", folder, kills=kills, rng=random.Random(f"{kind} {seed}"))
+    require(found.repeated <= 2 * (found.trained + found.outside), f"{kind}: more than those in flight were repeated")
+    return found
+
+
+class Reproduction:
+    """The profile `smoke` into a folder, as a process with all that it starts.
+
+    Parameters
+    ----------
+    output : path
+    keep : bool
+        Go on with the records that are there.
+    only : str
+        See `helpers.reproduce`.
+    """
+
+    def __init__(self, output: str | Path, *, keep: bool = False, only: str = "") -> None:
+        command = [sys.executable, "-m", "helpers.reproduce", "--profile", "smoke", "--output", str(output)]
+        command += ["--jobs", "2", *(["--keep"] if keep else []), *(["--only", only] if only else [])]
+        quiet = subprocess.DEVNULL
+        self._process = subprocess.Popen(command, cwd=paths.ROOT, stdout=quiet, stderr=quiet, start_new_session=True)
+
+    @property
+    def exitcode(self) -> int | None:
+        return self._process.returncode
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """As when a machine loses power: the process and all that it started, at once."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            tree = [psutil.Process(self._process.pid)]
+            tree += tree[0].children(recursive=True)
+            for process in tree:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+            psutil.wait_procs(tree[1:], timeout=10)
+
+    def join(self) -> None:
+        try:
+            self._process.wait()
+        finally:
+            self.kill()
+
+
+def reproduce(output: str | Path, *, keep: bool = False, only: str = "") -> int:
+    """`Reproduction`, to its end; its exit status."""
+    process = Reproduction(output, keep=keep, only=only)
+    process.join()
+    return process.exitcode
+
+
+def kill_reproduction(whole: Path, folder: Path, *, kills: int, seed: int, only: str = "", spread: float = 15) -> Kills:
+    """Kill whole reproductions, see `kill_often`; their tables must be those of the undisturbed one in `whole`, too."""
+
+    def start(place: Path) -> Any:
+        return Reproduction(place, keep=True, only=only)
+
+    def finish(place: Path) -> None:
+        require(reproduce(place, keep=True, only=only) == 0, "a killed reproduction cannot be finished")
+        different = table_differences(*(f / "figures" / "tables" for f in (whole, place)))
+        require(not different, f"a killed reproduction has other tables: {different}")
+
+    victim = Victim(start, finish, finished(whole), spread)
+    return kill_often(victim, whole, folder, kills=kills, rng=random.Random(f"reproduction {seed}"))
+
+
+# --- two at once ------------------------------------------------------------------------------------------------------
+
+
+def share_study(tuner: str, folder: Path, *, processes: int = 2, trials: int = 30, pause: float = 0.05) -> int:
+    """Several processes run one study at once; how many of them recorded trials.
+
+    Raises
+    ------
+    Broken
+        If a trial is lost or doubled, or a process fails.
+    """
+    whole = outcome(run_study(tuner, folder / "whole", trials=trials))
+    place = folder / "shared"
+    place.mkdir(parents=True)
+    settings = {"trials": trials, "pause": pause, "begun": place / BEGUN}
+    started = [start_study(tuner, place, **settings) for _ in range(processes)]
+    for process in started:
+        process.join(120)
+        require(process.exitcode == 0, f"{tuner}: one of {processes} processes failed")
+    require(outcome(study.load("s", place)) == whole, f"{tuner}: the record of a shared study differs")
+    require((place / BEGUN).stat().st_size == trials, f"{tuner}: a trial was trained twice")
+    content = study.journal_path("s", place).read_text("utf-8").splitlines()
+    return len({line.split('"worker_id":"')[1].split("-")[0] for line in content if '"param_name"' in line})
+
+
+# --- two runs ---------------------------------------------------------------------------------------------------------
+
+
+def table_differences(one: Path, other: Path) -> list[str]:
+    """Where the CSV tables under two folders differ, in columns that are no measurement of time or memory.
+
+    Compared as text, byte for byte. A table that lists names of quantities in its first column is compared without the
+    rows whose name is one of a measurement.
+    """
+    names = {str(p.relative_to(folder)) for folder in (one, other) for p in folder.rglob("*.csv")}
+    names -= {"endure.csv", "bench.csv"}
+    found = []
+    for name in sorted(names):
+        if not ((one / name).is_file() and (other / name).is_file()):
+            found.append(f"{name} is in one folder only")
+            continue
+        tables = [_without_measurements(folder / name) for folder in (one, other)]
+        if tables[0] != tables[1]:
+            number = next((i for i, (a, b) in enumerate(zip(*tables, strict=False)) if a != b), -1)
+            found.append(f"{name}, row {number + 1} differs" if number >= 0 else f"{name} has other rows")
+    return found
+
+
+def _without_measurements(path: Path) -> list[list[str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        head, *rows = list(csv.reader(file))
+    kept = [i for i, name in enumerate(head) if not MEASUREMENT.search(name)]
+    rows = [row for row in rows if not (row and MEASUREMENT.search(row[0]))]
+    return [[row[i] for i in kept] for row in [head, *rows]]
+
+
+# --- damage -----------------------------------------------------------------------------------------------------------
+
+
+def damage_lines(content: bytes, rng: random.Random) -> tuple[bytes, int]:
+    """A file of lines with one random damage, and the offset from which on it differs."""
+    at = rng.randrange(len(content))
+    kind = rng.choice(["flip", "foreign", "line", "lost", "doubled", "zeros", "cut"])
+    starts = [0, *(m.end() for m in re.finditer(b"\n", content))][:-1]
+    start = rng.choice(starts[:-1])  # any line but the last: without it the file is a whole one of a shorter study
+    end = content.index(b"\n", start) + 1
+    # A line that could be a record but for its checksum.
+    false = b'{"op_code":8,"trial_id":0,"status":"ok","epochs":1,"engine":"fast","data_sha256":"","mse":0.0}\n'
+    damaged = {
+        "flip": content[:at] + bytes([content[at] ^ (1 << rng.randrange(8))]) + content[at + 1 :],
+        "foreign": content[:at] + b"foreign text" + content[at:],
+        "line": content[:start] + false + content[start:],
+        "lost": content[:start] + content[end:],
+        "doubled": content[:end] + content[start:end] + content[end:],
+        "zeros": content[:at] + bytes(min(512, len(content) - at)) + content[at + 512 :],
+        "cut": content[: at if content[at - 1 : at] != b"\n" and at else len(content) - 1],
+    }[kind]
+    differs = next((i for i, (a, b) in enumerate(zip(content, damaged, strict=False)) if a != b), min(at, len(damaged)))
+    if kind == "cut":
+        differs = len(damaged)
+    return damaged, differs
+
+
+def check_damage(whole: Path, folder: Path, *, cases: int, seed: int) -> int:
+    """Damage copies of a journal or a ledger at random: each must be found, at its line, and what is before it kept.
+
+    Returns
+    -------
+    int
+        Damaged files tried.
+    """
+    rng, content, tried = random.Random(seed), whole.read_bytes(), 0
+    is_study = whole.suffix == ".journal"
+    is_record = study._is_record if is_study else ledger.is_record
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / whole.name
+    while tried < cases:
+        damaged, at = damage_lines(content, rng)
+        path.write_bytes(damaged)
+        tried += 1
+        found = lines.scan(path, is_record=is_record)
+        line = content[:at].count(b"\n") + 1
+        where = f"damage number {tried}, in line {line} of {whole.name},"
+        require(bool(found.damage), f"{where} was not found")
+        # The damaged line itself, or the next where the damage swallowed a line's own mark.
+        require(line <= found.lines + 1 <= line + 1, f"{where} was found in line {found.lines + 1}")
+        if not found.cut:
+            try:
+                study.load(path.stem, folder) if is_study else ledger.read(path)
+            except (study.StudyError, ledger.LedgerError) as error:
+                require(f"line {found.lines + 1} is damaged" in str(error), f"{where} was told otherwise: {error}")
+            else:
+                raise Broken(f"{where} was read silently")
+        study.repair(path, damaged=not found.cut) if is_study else ledger.repair(path)
+        kept = path.read_bytes()
+        require(content.startswith(kept) and kept.count(b"\n") == found.lines, f"{where} was kept")
+        if not is_study:
+            require(len(ledger.read(path)) == found.lines, f"{where} made whole records unusable")
+        for copy in folder.glob("*.damaged*"):
+            copy.unlink()
+    return tried
+
+
+# --- other machines ---------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def environment(**values: str) -> Iterator[None]:
+    """Environment variables meanwhile, for processes begun within."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name)
+            else:
+                os.environ[name] = value
