@@ -1,4 +1,4 @@
-"""Faults, caused on purpose: kills at random moments, damaged records, other machines' arithmetic.
+"""Faults, caused on purpose: kills at random moments, bad trials, two processes at once, two runs that must be equal.
 
 `helpers.endure` causes them many times and counts, the test suite a few times. Each function raises `Broken` where
 something was lost, doubled, silently used or not found, and tells how often the fault met its target: what ended before
@@ -22,7 +22,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,10 +32,10 @@ import optuna
 import psutil
 from tqdm import tqdm
 
-from helpers import ledger, lines, paths, prices, replication, study, windows
+from helpers import ledger, paths, prices, replication, study, windows
 from helpers.samplers import BayesianSampler, GanSampler, GeneratorSampler
 from helpers.space import GAN_SPACE, GENERATOR_SPACE, LstmConfig, SearchSpace
-from helpers.trial import METRICS, TrialResult
+from helpers.trial import METRICS, Evaluator, Measured, TrialResult
 from helpers.windows import Dataset
 
 log = logging.getLogger(__name__)
@@ -431,6 +431,76 @@ def kill_reproduction(whole: Path, folder: Path, *, kills: int, seed: int, only:
     return kill_often(victim, whole, folder, kills=kills, rng=random.Random(f"reproduction {seed}"))
 
 
+# --- bad trials -------------------------------------------------------------------------------------------------------
+
+# What a worker does, by the trial's seed modulo their number, and how its record must begin.
+BAD_TRIALS = (
+    ("raises an exception", "ArithmeticError: on purpose"),
+    ("forecasts NaN", "the forecasts' mse"),
+    ("is killed by the system", "the worker process was killed by signal 9"),
+    ("takes too much memory", "memory above its limit"),
+    ("takes too long", "time above its limit"),
+    ("hangs in native code", "time above its limit"),
+)
+
+
+def misbehave(config: LstmConfig, dataset: Dataset, *, seed: int, **_: Any) -> Measured:
+    """Work for a `trial.Evaluator`: one of `BAD_TRIALS`."""
+    kind = BAD_TRIALS[seed % len(BAD_TRIALS)][0]
+    if kind == "raises an exception":
+        raise ArithmeticError("on purpose")
+    if kind == "is killed by the system":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if kind == "hangs in native code":
+        os.kill(os.getpid(), signal.SIGSTOP)  # deaf to everything but SIGKILL
+    if kind == "takes too much memory":
+        kept = np.ones(600 * 2**20, np.uint8)
+        time.sleep(60 * len(kept))
+    if kind == "takes too long":
+        time.sleep(60)
+    return Measured(dict.fromkeys(METRICS, math.nan), np.zeros(1, np.float32), 1.0, 1.0)
+
+
+def unprepared(engine: str) -> None:
+    """Nothing to warm up."""
+
+
+def bad_trials(folder: Path, *, cases: int, seed: int) -> int:
+    """A study in which every second trial is one of `BAD_TRIALS`, in a worker; how many there were.
+
+    Raises
+    ------
+    Broken
+        If one of them is not one failed record with its reason, or the others are not what they are without it.
+    """
+
+    class Mixed(Quick):
+        calls = seed
+
+        def evaluate(self, *given: Any, **named: Any) -> TrialResult:
+            Mixed.calls += 1
+            if Mixed.calls % 2:
+                return super().evaluate(*given, **named)
+            kind = Mixed.calls // 2 % len(BAD_TRIALS)
+            greedy = BAD_TRIALS[kind][0] == "takes too much memory"
+            limits = {"time_limit": 30.0 if greedy else 1.0, "memory_limit_mb": 400.0}
+            return worker.evaluate(*given, **named | limits | {"seed": kind})
+
+    make, space = TUNERS["generator"]
+    with Evaluator(work=misbehave, prepare=unprepared) as worker:
+        settings = dict(trials=2 * cases, seed=1, folder=folder, progress=False, give_up_after=10**6)
+        done = study.run("s", make(seed=1, space=space), space, small_dataset(), evaluator=Mixed(), **settings)
+    frame = study.records(done)
+    require(len(frame) == 2 * cases, "the study did not go on")
+    bad = 0
+    for call, row in enumerate(frame.to_dict("records"), start=seed + 1):
+        kind, reason = BAD_TRIALS[call // 2 % len(BAD_TRIALS)] if call % 2 == 0 else ("is good", "")
+        require((row["status"] == "ok") == (call % 2 == 1), f"a trial that {kind} is recorded as {row['status']}")
+        require(str(row["reason"]).startswith(reason), f"a trial that {kind} has the reason {row['reason']!r}")
+        bad += row["status"] == "failed"
+    return bad
+
+
 # --- two at once ------------------------------------------------------------------------------------------------------
 
 
@@ -485,88 +555,3 @@ def _without_measurements(path: Path) -> list[list[str]]:
     kept = [i for i, name in enumerate(head) if not MEASUREMENT.search(name)]
     rows = [row for row in rows if not (row and MEASUREMENT.search(row[0]))]
     return [[row[i] for i in kept] for row in [head, *rows]]
-
-
-# --- damage -----------------------------------------------------------------------------------------------------------
-
-
-def damage_lines(content: bytes, rng: random.Random) -> tuple[bytes, int]:
-    """A file of lines with one random damage, and the offset from which on it differs."""
-    at = rng.randrange(len(content))
-    kind = rng.choice(["flip", "foreign", "line", "lost", "doubled", "zeros", "cut"])
-    starts = [0, *(m.end() for m in re.finditer(b"\n", content))][:-1]
-    start = rng.choice(starts[:-1])  # any line but the last: without it the file is a whole one of a shorter study
-    end = content.index(b"\n", start) + 1
-    # A line that could be a record but for its checksum.
-    false = b'{"op_code":8,"trial_id":0,"status":"ok","epochs":1,"engine":"fast","data_sha256":"","mse":0.0}\n'
-    damaged = {
-        "flip": content[:at] + bytes([content[at] ^ (1 << rng.randrange(8))]) + content[at + 1 :],
-        "foreign": content[:at] + b"foreign text" + content[at:],
-        "line": content[:start] + false + content[start:],
-        "lost": content[:start] + content[end:],
-        "doubled": content[:end] + content[start:end] + content[end:],
-        "zeros": content[:at] + bytes(min(512, len(content) - at)) + content[at + 512 :],
-        "cut": content[: at if content[at - 1 : at] != b"\n" and at else len(content) - 1],
-    }[kind]
-    differs = next((i for i, (a, b) in enumerate(zip(content, damaged, strict=False)) if a != b), min(at, len(damaged)))
-    if kind == "cut":
-        differs = len(damaged)
-    return damaged, differs
-
-
-def check_damage(whole: Path, folder: Path, *, cases: int, seed: int) -> int:
-    """Damage copies of a journal or a ledger at random: each must be found, at its line, and what is before it kept.
-
-    Returns
-    -------
-    int
-        Damaged files tried.
-    """
-    rng, content, tried = random.Random(seed), whole.read_bytes(), 0
-    is_study = whole.suffix == ".journal"
-    is_record = study._is_record if is_study else ledger.is_record
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / whole.name
-    while tried < cases:
-        damaged, at = damage_lines(content, rng)
-        path.write_bytes(damaged)
-        tried += 1
-        found = lines.scan(path, is_record=is_record)
-        line = content[:at].count(b"\n") + 1
-        where = f"damage number {tried}, in line {line} of {whole.name},"
-        require(bool(found.damage), f"{where} was not found")
-        # The damaged line itself, or the next where the damage swallowed a line's own mark.
-        require(line <= found.lines + 1 <= line + 1, f"{where} was found in line {found.lines + 1}")
-        if not found.cut:
-            try:
-                study.load(path.stem, folder) if is_study else ledger.read(path)
-            except (study.StudyError, ledger.LedgerError) as error:
-                require(f"line {found.lines + 1} is damaged" in str(error), f"{where} was told otherwise: {error}")
-            else:
-                raise Broken(f"{where} was read silently")
-        study.repair(path, damaged=not found.cut) if is_study else ledger.repair(path)
-        kept = path.read_bytes()
-        require(content.startswith(kept) and kept.count(b"\n") == found.lines, f"{where} was kept")
-        if not is_study:
-            require(len(ledger.read(path)) == found.lines, f"{where} made whole records unusable")
-        for copy in folder.glob("*.damaged*"):
-            copy.unlink()
-    return tried
-
-
-# --- other machines ---------------------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def environment(**values: str) -> Iterator[None]:
-    """Environment variables meanwhile, for processes begun within."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name)
-            else:
-                os.environ[name] = value

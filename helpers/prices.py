@@ -409,8 +409,9 @@ def _closes_from_frame(frame: pd.DataFrame, symbol: str) -> pd.Series:
     """The column Close of an answer; flat columns, or those of yfinance's MultiIndex in either order of its levels."""
     labels = [tuple(map(str, c)) if isinstance(c, tuple) else (str(c),) for c in frame.columns]
     found = [i for i, parts in enumerate(labels) if any(p.strip().casefold() == "close" for p in parts)]
-    if len(found) > 1:
-        found = [i for i in found if symbol in labels[i]] or found
+    # Where columns name a symbol, it must be the one asked for.
+    named = {i: {p.strip().casefold() for p in labels[i]} - {"close", ""} for i in found}
+    found = [i for i in found if not named[i] or symbol.casefold() in named[i]]
     if len(found) != 1:
         have = ", ".join("/".join(parts) for parts in labels)
         how = "no column Close" if not found else f"{len(found)} columns Close"

@@ -402,6 +402,7 @@ def test_columns_of_several_symbols_give_the_right_one(tmp_path):
     [
         (frame_of().rename(columns={"Close": "Last"}), "has no column Close; its columns are Open, High, Low, Last"),
         (pd.concat([frame_of(), frame_of()], axis=1), "has 2 columns Close"),
+        (pd.concat({"^DJI": frame_of()}, axis=1), "has no column Close; its columns are ^DJI/Open"),
         (frame_of().reset_index(), "has no dates as its index"),
         (frame_of().iloc[:100], "has 100 closes; at least 1,260"),
         (frame_of().iloc[::-1], "row 2 (2004-12-23): the date lies before"),
