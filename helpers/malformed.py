@@ -157,3 +157,20 @@ def check_scrambled(content: bytes, path: Path) -> bool:
     for day, close in found:
         require(float(plain[day].replace(",", "")) == close, f"{day}: {close!r} was read from {plain[day]!r}")
     return True
+
+
+def check_cells(path: Path) -> int:
+    """Put each of `BAD_CLOSES` and `BAD_DATES` into a good file: each must be refused, with its line; how many."""
+    for column, cells in enumerate((BAD_DATES, BAD_CLOSES)):
+        for cell in cells:
+            found = read_closes(one_bad(cell, column), path)
+            said = "is a binary file" if "\x00" in cell else "line 9"
+            require(isinstance(found, prices.PricesError) and said in str(found), f"{cell!r}: {found!s:.200}")
+    return len(BAD_DATES) + len(BAD_CLOSES)
+
+
+def one_bad(cell: str, column: int) -> bytes:
+    """A good file but for one cell in line 9: `column` 0 is the date, 1 the close."""
+    rows = [[day, repr(close)] for day, close in good_rows()]
+    rows[7][column] = cell
+    return ("Date,Close\n" + "".join(f'"{a}","{b}"\n' for a, b in rows)).encode("utf-8", "surrogatepass")

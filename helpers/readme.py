@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from helpers import figures, paths, published, study, tables, validity
+from helpers import endure, figures, paths, published, study, tables, validity
 
 README = paths.ROOT / "README.md"
 PROTOCOLS = ("described", "published")
@@ -95,6 +95,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "forecasts": validity.verdict_markdown,
     "claims": claims,
     "speed": speed,
+    "promises": endure.promises,
 }
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from conftest import make_prices
 
-from helpers import doctor, endure, figures, lines, paths, prices, provenance, study, tables
+from helpers import doctor, faults, figures, lines, paths, prices, provenance, study, tables
 
 RECORDS = [{"row": n, "status": "ok", "epochs": 1, "engine": "fast", "data_sha256": "0" * 64} for n in (1, 2)]
 
@@ -21,7 +21,7 @@ def made(tmp_path_factory):
     """A folder with one of everything, all of it whole."""
     root = tmp_path_factory.mktemp("made")
     outputs = paths.Outputs(root)
-    endure.run_study("generator", outputs.studies("full"), trials=4)
+    faults.run_study("generator", outputs.studies("full"), trials=4)
     (outputs.studies("full") / "replay_generator_x.jsonl").write_bytes(lines.encode(RECORDS)[0])
     fig, axes = plt.subplots(figsize=(1, 1))
     axes.plot([1, 2])
@@ -163,7 +163,7 @@ def test_a_picture_is_checked_chunk_by_chunk():
 
 def test_command_line_repairs_and_the_study_goes_on(tmp_path, monkeypatch, caplog):
     folder = tmp_path / "data" / "studies" / "full"
-    whole = endure.outcome(endure.run_study("generator", folder, trials=6))
+    whole = faults.outcome(faults.run_study("generator", folder, trials=6))
     path = study.journal_path("s", folder)
     content = path.read_bytes()
     lines_of = content.splitlines(keepends=True)
@@ -174,10 +174,10 @@ def test_command_line_repairs_and_the_study_goes_on(tmp_path, monkeypatch, caplo
         assert doctor.main(["--output", str(tmp_path)]) == 1
         assert f"s.journal, line {at + 1}: its checksum does not fit" in caplog.text
         with pytest.raises(study.StudyError, match=f"line {at + 1} is damaged.*make doctor REPAIR="):
-            endure.run_study("generator", folder, trials=6)
+            faults.run_study("generator", folder, trials=6)
         assert doctor.main(["--repair", str(path)]) == 0
     assert content.startswith(path.read_bytes()) and len(path.read_bytes().splitlines()) == at
     assert path.with_name("s.journal.damaged").is_file()
-    assert endure.outcome(endure.run_study("generator", folder, trials=6)) == whole
+    assert faults.outcome(faults.run_study("generator", folder, trials=6)) == whole
     assert doctor.main(["--output", str(tmp_path)]) == 0
     assert doctor.main(["--repair", str(tmp_path)]) == 2
