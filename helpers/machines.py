@@ -57,16 +57,18 @@ class Recorded:
     seconds: float
 
 
-def committed(folder: Path | None = None, *, seconds: float = 1.0) -> list[Recorded]:
-    """The recorded trials that took at most `seconds`, the cheapest first.
+def committed(pattern: str = "*", *, seconds: float = 1.0) -> list[Recorded]:
+    """The recorded trials that took at most `seconds`, the cheapest first; from the files whose name fits `pattern`.
 
     Those on synthetic series, which every machine can make; those on the index only where its closes are in data/raw.
     """
-    folder = folder or paths.outputs().studies("full")
+    folder = paths.outputs().studies("full")
     series = validity.Series({p.symbol: p for p in (validity.random_walk(), validity.predictable())})
     with contextlib.suppress(prices.PricesError):
         series.prices["S&P 500"] = prices.load(source="raw")
-    found = [*_of_ledger(folder / "validity_series.jsonl", series), *_of_studies(folder, series)]
+    files = sorted(folder.glob(pattern))
+    found = [one for path in files if path.name == "validity_series.jsonl" for one in _of_ledger(path, series)]
+    found += [one for path in files if path.suffix == ".journal" for one in _of_study(path, series)]
     return sorted((r for r in found if r.seconds <= seconds), key=lambda r: r.seconds)
 
 
@@ -81,23 +83,22 @@ def _of_ledger(path: Path, series: validity.Series) -> Iterator[Recorded]:
                 yield Recorded(where, LstmConfig(**config), dataset, seed, record["epochs"], stage, mse, took)
 
 
-def _of_studies(folder: Path, series: validity.Series) -> Iterator[Recorded]:
-    for path in sorted(folder.glob("*.journal")):
-        done = study.load(path.stem, folder)
-        identity = done.user_attrs["identity"]
-        protocol = windows.Protocol(**identity["protocol"])
-        for name in series.prices:
-            try:
-                dataset = series(name, protocol)
-            except ValueError:  # a series too short for this protocol: the study is on another
-                continue
-            if dataset.data_sha256 != identity["data"]:
-                continue
-            records = study.records(done)
-            for row in records[records["status"] == "ok"].to_dict("records"):
-                config = LstmConfig(**{key: row[key] for key in HYPERPARAMETERS})
-                where, seed, epochs = f"{path.stem}, trial {row['iteration']}", int(row["seed"]), identity["epochs"]
-                yield Recorded(where, config, dataset, seed, epochs, "tune", row["mse"], row["seconds"])
+def _of_study(path: Path, series: validity.Series) -> Iterator[Recorded]:
+    done = study.load(path.stem, path.parent)
+    identity = done.user_attrs["identity"]
+    protocol = windows.Protocol(**identity["protocol"])
+    for name in series.prices:
+        try:
+            dataset = series(name, protocol)
+        except ValueError:  # a series too short for this protocol: the study is on another
+            continue
+        if dataset.data_sha256 != identity["data"]:
+            continue
+        records = study.records(done)
+        for row in records[records["status"] == "ok"].to_dict("records"):
+            config = LstmConfig(**{key: row[key] for key in HYPERPARAMETERS})
+            where, seed, epochs = f"{path.stem}, trial {row['iteration']}", int(row["seed"]), identity["epochs"]
+            yield Recorded(where, config, dataset, seed, epochs, "tune", row["mse"], row["seconds"])
 
 
 def nudged(config: LstmConfig, dataset: Dataset, *, epochs: int, seed: int, engine: str, stage: str) -> Measured:

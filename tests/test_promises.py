@@ -52,7 +52,7 @@ GOOD = malformed.good_rows()
 @pytest.mark.parametrize("tuner", faults.TUNERS)
 def test_a_study_killed_five_times_ends_as_if_undisturbed(tmp_path, tuner):
     """At least five kills among its trials; at most the trial in flight is trained again."""
-    trials = 12 if "bayesian" in tuner else 30
+    trials = 10 if "bayesian" in tuner else 20
     found = faults.kill_study(tuner, tmp_path, kills=5, seed=1, trials=trials)
     assert found.trained == 5 and found.repeated <= found.trained + found.outside
 
@@ -85,7 +85,7 @@ def test_what_cannot_be_killed_or_fails_by_itself_counts_for_nothing(tmp_path):
 
         def start(place, work=work):
             process = faults.Reproduction.__new__(faults.Reproduction)
-            process._process = subprocess.Popen([sys.executable, "-c", work])
+            process._process = subprocess.Popen([sys.executable, "-S", "-c", work])
             process._process.wait()
             return process
 
@@ -484,16 +484,16 @@ def test_two_trained_studies_give_the_same_tables(tmp_path):
 
 def test_committed_trials_trained_again_here_and_as_on_another_machine():
     """Two cheap ones on a synthetic series, which every machine can make."""
-    trials = [one for one in machines.committed() if one.name.startswith("validity_predictable-series_change")][:2]
+    trials = machines.committed("validity_predictable-series_change.journal")[:2]
     assert len(trials) == 2
-    here, elsewhere = machines.differences(trials), machines.differences(trials, "AVX2, no AVX-512")
-    if platform.machine().lower() in ("x86_64", "amd64"):
-        assert here.max() == elsewhere.max() == 0
-    assert machines.agree(here) and machines.agree(elsewhere)
+    exact = platform.machine().lower() in ("x86_64", "amd64")
+    *here, other = machines.differences([*trials, replace(trials[0], seed=trials[0].seed + 1)])
+    assert max(here) == 0 if exact else machines.agree(np.array(here))
+    assert other > machines.TOLERANCE, "another seed is another trial"
+    elsewhere = machines.differences(trials, "AVX2, no AVX-512")
+    assert elsewhere.max() == 0 if exact else machines.agree(elsewhere)
     nudged = machines.differences(trials, "start weights rounded otherwise")
     assert 0 < nudged.max() <= machines.TOLERANCE  # the start did differ
-    other = [replace(one, seed=one.seed + 1) for one in trials]
-    assert not machines.agree(machines.differences(other)), "another seed is another trial"
 
 
 def test_tables_that_differ_are_told(tmp_path):
