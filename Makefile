@@ -69,10 +69,10 @@ lint: $(STAMP)  ## ruff: lint and format
 test: lint  ## lint, unit and property tests, the samplers' contract suite, the notebooks in profile smoke
 	@$(PY) -m pytest
 
-doctor: $(STAMP)  ## look for damage in records, closes, figures, tables and notebooks; REPAIR=journal keeps what is whole
+doctor: $(STAMP)  ## look for damage in records, closes, figures, tables and notebooks; REPAIR=file keeps what is whole
 	@$(PY) -m helpers.doctor $(if $(REPAIR),--repair '$(REPAIR)')
 
-endure: $(STAMP)  ## kills, damage, malformed files and long studies, for MINUTES=60; writes figures/tables/endure.csv
+endure: $(STAMP)  ## kills, damage, malformed files, long studies: every promise counted, within MINUTES=60; stopped, it goes on
 	@$(PY) -m helpers.endure --minutes $(MINUTES)
 
 bench: $(STAMP)  ## the fast trainer beside plain Keras fit

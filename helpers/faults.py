@@ -394,6 +394,8 @@ class Reproduction:
 
     def kill(self) -> None:
         """As when a machine loses power: the process and all that it started, at once."""
+        if not self.is_alive():
+            return
         with contextlib.suppress(psutil.NoSuchProcess):
             tree = [psutil.Process(self._process.pid)]
             tree += tree[0].children(recursive=True)
@@ -405,7 +407,7 @@ class Reproduction:
     def join(self) -> None:
         try:
             self._process.wait()
-        finally:
+        finally:  # also when this run is ended
             self.kill()
 
 
