@@ -445,7 +445,7 @@ def write(found: Mapping[str, float], path: Path) -> None:
         raise ValueError(f"Not counted: {', '.join(missing)}.")
     frame = pd.DataFrame([(n, what, found[what], unit) for what, (n, unit) in COUNTS.items()])
     frame.columns = ["promise", "what", "number", "unit"]
-    frame["number"] = [f"{n:.0f}" if float(n).is_integer() else f"{n:.3g}" for n in frame["number"]]
+    frame["number"] = [f"{n:.0f}" if float(n).is_integer() or n >= 100 else f"{n:.3g}" for n in frame["number"]]
     frame["promise"] = [str(n) if n else "" for n in frame["promise"]]
     figures.write_aside(path, frame.to_csv(index=False, lineterminator="\n").encode())
 
@@ -469,7 +469,7 @@ def promises(path: str | Path = paths.ROOT / "figures" / "tables" / "endure.csv"
             f"trial in flight, one a worker, is trained again ({n['kills survived in all']} random kills among the "
             f"trainings survived, {n[KILLS['reproduction']]} of them of whole reproductions).",
             "- **A bad trial is one failed record.** An exception, a NaN, a kill by the system, too much memory or "
-            "time, a hang fail that trial with the reason "
+            "time, or a hang fails that trial with the reason "
             f"({n['bad trials of six kinds, each one failed record']} tried); the study goes on and counts its "
             "failures at the end. If the first five all fail, it stops and says why.",
             "- **Damage is found, named and contained.** Every line of a record has a checksum "

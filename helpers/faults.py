@@ -237,7 +237,8 @@ class Victim:
 def kill_often(victim: Victim, whole: Path, folder: Path, *, kills: int, rng: random.Random) -> Kills:
     """Kill with SIGKILL at random moments, start again, until that has met `kills` trainings; finish and compare.
 
-    Most kills fall at a random moment after a start's first finished trial, the others at any moment.
+    Most kills fall at a random moment after a start has finished some trials, at most a quarter of all; the others at
+    any moment.
 
     Parameters
     ----------
@@ -266,7 +267,8 @@ def kill_often(victim: Victim, whole: Path, folder: Path, *, kills: int, rng: ra
             process = victim.start(place)
             try:
                 if rng.random() < 0.8:
-                    while process.is_alive() and finished(place) <= before:
+                    wanted = before + rng.randint(1, max(1, victim.trials // 4))
+                    while process.is_alive() and finished(place) < min(wanted, victim.trials - 1):
                         time.sleep(victim.spread / 100)
                 time.sleep(rng.uniform(0.0, victim.spread))
                 met = process.is_alive()
