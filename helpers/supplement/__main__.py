@@ -15,7 +15,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m helpers.supplement", description=__doc__)
     parser.add_argument("--output", type=Path, default=site.OUTPUT, help="folder of the site (notebooks/supplement)")
     parser.add_argument(
-        "--screenshots", action="store_true", help="also write figures/supplement_front.png and _notebook.png (chromium)"
+        "--screenshots",
+        action="store_true",
+        help="also write figures/supplement_front.png and _notebook.png (chromium)",
     )
     options = parser.parse_args(arguments)
     try:

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
+_PROGRAMS = {"chromium": ("chromium", "chromium-browser"), "chromium-driver": ("chromedriver",)}  # by Debian package
 WIDTH, HEIGHT = 1200, 800
+LARGEST = 300_000
 PICTURES = {
     "supplement_front.png": ("index.html", ""),
-    "supplement_notebook.png": ("02_generator_tuner_described.html", "G-fig10_described"),
+    "supplement_notebook.png": ("02_generator_tuner_described.html", "20-iterations"),
 }
 
 
@@ -27,7 +29,10 @@ def missing() -> str:
     """What is missing for a browser to be driven, in one sentence; "" if nothing is."""
     lacking = [
         package
-        for package, names in {"chromium": ("chromium", "chromium-browser"), "chromium-driver": ("chromedriver",)}.items()
+        for package, names in {
+            "chromium": ("chromium", "chromium-browser"),
+            "chromium-driver": ("chromedriver",),
+        }.items()
         if not any(map(shutil.which, names))
     ]
     if not lacking:
@@ -74,7 +79,9 @@ def chromium(width: int = WIDTH, height: int = HEIGHT) -> Iterator[Chrome]:
             driver.quit()
 
 
-def emulate(driver: Chrome, *, width: int = WIDTH, height: int = HEIGHT, dark: bool = False, phone: bool = False) -> None:
+def emulate(
+    driver: Chrome, *, width: int = WIDTH, height: int = HEIGHT, dark: bool = False, phone: bool = False
+) -> None:
     """Size of the screen in CSS pixels, and whether the reader prefers dark pages."""
     metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
@@ -110,13 +117,13 @@ def _settle(driver: Chrome, anchor: str) -> None:
         """
         const [anchor, done] = arguments;
         const place = anchor && document.getElementById(anchor);
-        if (place) place.scrollIntoView({block: 'center', behavior: 'instant'});
+        if (place) place.scrollIntoView({block: 'start', behavior: 'instant'});
         const seen = [...document.images].filter(i => {
             const box = i.getBoundingClientRect();
             return box.bottom > -400 && box.top < innerHeight + 400;
         });
         Promise.all(seen.map(i => { i.loading = 'eager'; return i.decode().catch(() => 0); }))
-            .then(() => { if (place) place.scrollIntoView({block: 'center', behavior: 'instant'}); })
+            .then(() => { if (place) place.scrollIntoView({block: 'start', behavior: 'instant'}); })
             .then(() => requestAnimationFrame(() => requestAnimationFrame(() => done(true))));
         """,
         anchor,
@@ -124,11 +131,13 @@ def _settle(driver: Chrome, anchor: str) -> None:
 
 
 def _small(png: bytes) -> bytes:
-    """The picture with at most 256 colours, which text and diagrams do not miss."""
+    """The picture as a PNG under `LARGEST` bytes; with 256 colours where it would be larger."""
     import io
 
     from PIL import Image
 
     buffer = io.BytesIO()
-    Image.open(io.BytesIO(png)).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(
+        buffer, "PNG", optimize=True
+    )
     return buffer.getvalue()

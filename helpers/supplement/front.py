@@ -16,11 +16,11 @@ from PIL import Image
 
 from helpers import figures, paths, published, readme, study
 from helpers.claims import VERDICTS
-from helpers.paths import Outputs
 from helpers.supplement import markup
 from helpers.supplement.notebook import Page, Result, SupplementError, plain
 
 THUMB_WIDTH = 480  # pixels; shown at half that
+FEATURED = ("V-fig05", "G-fig16", "G-fig10")
 NAIVE = "yesterday's close"
 
 
@@ -33,9 +33,16 @@ class Tile:
     text: str
 
 
-def title() -> str:
-    """The question, as the README's title asks it."""
-    return re.match(r"# (.+)", readme.README.read_text("utf-8"))[1]
+def title() -> tuple[str, str]:
+    """The question and its subtitle, as the README's title asks it."""
+    whole = re.match(r"# (.+)", readme.README.read_text("utf-8"))[1]
+    question, mark, rest = whole.partition("? ")
+    return question + mark.strip(), rest
+
+
+def featured(found: Sequence[Result]) -> Result | None:
+    """The picture at the head of the front page: the first there is of those that answer the question."""
+    return next((r for item in FEATURED for r in found if item in r.items and r.file(".png")), None)
 
 
 def answer() -> list[Tile]:
@@ -62,8 +69,8 @@ def answer() -> list[Tile]:
         Tile(
             f"{better} of {len(best)}",
             "searches",
-            f"found an LSTM that forecasts better than repeating {NAIVE}. Four tuners searched, each under both readings "
-            "of how the papers split their data.",
+            f"found an LSTM that forecasts better than repeating {NAIVE}. Each tuner searched under both readings of "
+            "how the papers split their data.",
         ),
         Tile(
             f"{ratios[0]:.2g} to {ratios[-1]:.2g} times",
@@ -73,15 +80,19 @@ def answer() -> list[Tile]:
         Tile(
             f"{series['change_ratio']:.4f} times",
             f"the error of {NAIVE}",
-            f"remains when the LSTM forecasts the day's change on days it has not seen ({series['name']}, "
-            f"{series['days']:,} days); when it forecasts the level, {figures.number(series['level_ratio'], 3)} times.",
+            f"is what an LSTM reaches that forecasts the day's change and is tuned without the test days "
+            f"({series['name']}, {series['days']:,} days). One that forecasts the level: "
+            f"{figures.number(series['level_ratio'], 3)} times.",
         ),
         Tile(
             f"{counts[VERDICTS[0]]} of {sum(counts.values())}",
             "claims hold",
             "by a stated rule, over everything that can judge them: "
-            + ", ".join(f"{counts[v]} {'hold' + v.removeprefix('holds') if v.startswith('holds') else _plural(v)}"
-                        for v in VERDICTS[1:]) + ".",
+            + ", ".join(
+                f"{counts[v]} {'hold' + v.removeprefix('holds') if v.startswith('holds') else _plural(v)}"
+                for v in VERDICTS[1:]
+            )
+            + ".",
         ),
     ]
 
@@ -120,6 +131,7 @@ def glance() -> BeautifulSoup:
     if section is None:
         raise SupplementError("The README has no block named results; put <!-- results: generated --> back.")
     filled = re.sub(r"<!--.*?-->", "", readme.fill(section), flags=re.DOTALL)
+    filled = re.sub(r"\s*\(see\s+\[[^\]]*\]\(#[^)]*\)\)", "", filled)  # places that only the README has
     return BeautifulSoup(plain(markup.markdown(filled), label="Results at a glance"), "html.parser")
 
 
@@ -149,8 +161,10 @@ class Card:
     shown: Sequence[Shown]
 
 
-def cards(found: Sequence[Result], targets: Mapping[str, str], draw: Callable[[Result], tuple[int, int]]) -> dict[str, list[Card]]:
-    """The items of each group (paper G and A, replication, ...), in order; `draw` makes a thumbnail and says its size."""
+def cards(
+    found: Sequence[Result], targets: Mapping[str, str], draw: Callable[[Result], tuple[int, int]]
+) -> dict[str, list[Card]]:
+    """The items of each group (paper, replication, ...), in order; `draw` makes a thumbnail and says its size."""
     groups: dict[str, list[Card]] = {group: [] for group in figures.PAPER_NAMES}
     for key, item in figures.ITEMS.items():
         of_item = [result for result in found if key in result.items]
@@ -206,5 +220,3 @@ def thumbnail(source: Path, target: Path) -> tuple[int, int]:
 def commits(pages: Iterable[Page]) -> list[str]:
     """The commits that the pages' stamps name, in order of the pages."""
     return list(dict.fromkeys(page.stamp["Commit"] for page in pages if "Commit" in page.stamp))
-
-

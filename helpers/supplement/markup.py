@@ -28,7 +28,9 @@ class _Renderer(IPythonRenderer):
         return formula(body)
 
     def block_math(self, body: str) -> str:
-        return f'<span class="formula" role="group" aria-label="Formula" tabindex="0">{formula(body, block=True)}</span>'
+        return (
+            f'<span class="formula" role="group" aria-label="Formula" tabindex="0">{formula(body, block=True)}</span>'
+        )
 
     def latex_environment(self, name: str, body: str) -> str:
         return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")

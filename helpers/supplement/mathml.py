@@ -11,7 +11,9 @@ from collections.abc import Callable
 from html import escape
 
 LETTERS = {
-    **dict(zip("alpha beta gamma delta zeta eta theta iota kappa lambda mu nu xi".split(), "αβγδζηθικλμνξ", strict=True)),
+    **dict(
+        zip("alpha beta gamma delta zeta eta theta iota kappa lambda mu nu xi".split(), "αβγδζηθικλμνξ", strict=True)
+    ),
     **dict(zip("pi rho sigma tau upsilon chi psi omega".split(), "πρστυχψω", strict=True)),
     **dict(zip("Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega".split(), "ΓΔΘΛΞΠΣΦΨΩ", strict=True)),
     **{"epsilon": "ϵ", "varepsilon": "ε", "phi": "ϕ", "varphi": "φ", "ell": "ℓ", "infty": "∞", "partial": "∂"},
@@ -29,10 +31,22 @@ OPERATORS = {
 LARGE = {"sum": "∑", "prod": "∏", "int": "∫"}
 LIMITS = ("lim", "max", "min", "sup", "inf", "argmax", "argmin")
 FUNCTIONS = ("log", "ln", "exp", "sin", "cos", "tan", "tanh", "sinh", "cosh", "det", "dim", "Pr", "arg", *LIMITS)
-ACCENTS = {"hat": "^", "widehat": "^", "bar": "¯", "overline": "¯", "tilde": "~", "widetilde": "~", "vec": "→", "dot": "˙"}
+ACCENTS = {
+    "hat": "^",
+    "widehat": "^",
+    "bar": "¯",
+    "overline": "¯",
+    "tilde": "~",
+    "widetilde": "~",
+    "vec": "→",
+    "dot": "˙",
+}
 SPACES = {",": 0.17, ":": 0.22, ";": 0.28, " ": 0.33, "!": -0.17, "quad": 1, "qquad": 2}
 FONTS = {"mathrm": "normal", "mathbf": "bold", "boldsymbol": "bold-italic", "mathit": "italic"}
-LETTERFORMS = {"mathbb": dict(zip("NZQRCPE", "ℕℤℚℝℂℙ𝔼", strict=True)), "mathcal": dict(zip("LNDFO", "ℒ𝒩𝒟ℱ𝒪", strict=True))}
+LETTERFORMS = {
+    "mathbb": dict(zip("NZQRCPE", "ℕℤℚℝℂℙ𝔼", strict=True)),
+    "mathcal": dict(zip("LNDFO", "ℒ𝒩𝒟ℱ𝒪", strict=True)),
+}
 TABLES = {"aligned": "right left", "align": "right left", "align*": "right left", "cases": "left left"}
 BRACKETS = {"cases": ("{", ""), "pmatrix": ("(", ")"), "bmatrix": ("[", "]")}
 
@@ -60,8 +74,8 @@ def convert(latex: str, *, block: bool = False) -> str:
     reader = _Reader(latex)
     body = reader.row(until=None)
     display = ' display="block"' if block else ""
-    source = escape(" ".join(latex.split()))
-    return f'<math{display}><semantics>{body}<annotation encoding="application/x-tex">{source}</annotation></semantics></math>'
+    source = f'<annotation encoding="application/x-tex">{escape(" ".join(latex.split()))}</annotation>'
+    return f"<math{display}><semantics>{body}{source}</semantics></math>"
 
 
 class _Reader:
@@ -170,7 +184,7 @@ class _Reader:
         if name in LETTERFORMS:
             letter = self.words()
             return f"<mi>{LETTERFORMS[name].get(letter, escape(letter))}</mi>"
-        raise self.fail(f"uses \\{name.strip() or name!r}, which the supplement does not draw")
+        raise self.fail(f"uses \\{name.strip()}, which the supplement does not draw")
 
     def words(self) -> str:
         """The characters between braces, as they are."""

@@ -27,6 +27,7 @@ from helpers.supplement import markup
 TEMPLATES = Path(__file__).parent / "templates"
 VARIANTS = ("", "described", "published", "clean")
 ALIKE = 0.04  # mean grey difference, of 1, under which two pictures are two renderings of one figure
+_TOLD = ("kind", "protocol", "variant", "caption", "paper_shows", "ours", "published")
 _ITEM = re.compile(r"""["']([A-Z]-[a-z]+[A-Z0-9]\w*)["']""")
 _INTERACTIVE = ("application/vnd.jupyter.widget-view+json", "application/vnd.plotly.v1+json", "application/javascript")
 
@@ -76,7 +77,7 @@ def results(outputs: Outputs) -> list[Result]:
     found = []
     for entry in figures.read_entries(outputs):
         name = figures.name_of(entry["items"], protocol=entry["protocol"], variant=entry["variant"])
-        told = {key: entry[key] for key in ("kind", "protocol", "variant", "caption", "paper_shows", "ours", "published")}
+        told = {key: entry[key] for key in _TOLD}
         found.append(Result(name=name, items=tuple(entry["items"]), files=tuple(entry["files"]), **told))
     return found
 
@@ -121,11 +122,6 @@ class Page:
         return f"{self.stem}.html"
 
     @property
-    def number(self) -> str:
-        """Digits that the script's name starts with: "02"."""
-        return re.match(r"\d*", self.script)[0]
-
-    @property
     def full_title(self) -> str:
         return f"{self.title} ({self.variant})" if self.variant else self.title
 
@@ -156,7 +152,7 @@ def read(path: Path, found: list[Result], outputs: Outputs) -> Page:
     heading = re.search(r"^# (.+)$", notebook.cells[0].source if notebook.cells else "", re.MULTILINE)
     if heading is None:
         raise SupplementError(f"{path.name} starts without a title; its first cell needs a heading, `# ...`.")
-    title = BeautifulSoup(markup.markdown(heading[1]), "html.parser").get_text(strip=True)
+    title = BeautifulSoup(markup.markdown(heading[0]), "html.parser").get_text(strip=True)
     page = Page(path.stem, script, variant, title)
     # The title stands in the head of the page.
     notebook.cells[0].source = notebook.cells[0].source.replace(heading[0], "", 1)
@@ -195,8 +191,10 @@ class _Body:
         tags = cell["metadata"].get("tags", [])
         lines = cell["source"].strip().count("\n") + 1
         name = (
-            "Parameters of this run" if "injected-parameters" in tags
-            else "Parameters, as the script has them" if "parameters" in tags
+            "Parameters of this run"
+            if "injected-parameters" in tags
+            else "Parameters, as the script has them"
+            if "parameters" in tags
             else "Code"
         )
         text = highlight(cell["source"].strip("\n"), PythonLexer(stripnl=False), HtmlFormatter(nowrap=True))
@@ -293,14 +291,11 @@ def plain(html: str, *, label: str) -> str:
     return str(soup)
 
 
-def figure_html(
-    source: str, size: tuple[int, int], alt: str, *, link: str, anchor: str = "", caption: str = ""
-) -> str:
+def figure_html(source: str, size: tuple[int, int], alt: str, *, link: str, anchor: str = "", caption: str = "") -> str:
     """A picture that enlarges: a link to its file, which the page's script opens in a dialog."""
     mark = f' id="{anchor}"' if anchor else ""
-    picture = (
-        f'<img src="{source}" width="{size[0] // 2}" height="{size[1] // 2}" loading="lazy" alt="{escape(alt, quote=True)}">'
-    )
+    told = escape(alt, quote=True)
+    picture = f'<img src="{source}" width="{size[0] // 2}" height="{size[1] // 2}" loading="lazy" alt="{told}">'
     return f'<figure class="picture"{mark}><a class="enlarge" href="{link}">{picture}</a>{caption}</figure>'
 
 
@@ -316,7 +311,7 @@ def caption_html(result: Result) -> str:
         if not file.endswith(".md")
     )
     return (
-        f'<figcaption><p><strong>{result.items[0]}</strong> {escape(seen)}</p>'
+        f"<figcaption><p><strong>{result.items[0]}</strong> {escape(seen)}</p>"
         + (f'<p class="where">{escape(where)}</p>' if where else "")
         + (f"<dl>{numbers}</dl>" if numbers else "")
         + f'<p class="files">{links}</p></figcaption>'
@@ -363,7 +358,11 @@ def relink(soup: BeautifulSoup | Tag, targets: Mapping[str, str], pages: Iterabl
         by_name[page.stem] = page.href
     for tag in soup.find_all("a", href=True):
         href = tag["href"]
-        if tag.find_parent("figcaption") or "enlarge" in tag.get("class", []) or href.startswith(("http://", "https://")):
+        if (
+            tag.find_parent("figcaption")
+            or "enlarge" in tag.get("class", [])
+            or href.startswith(("http://", "https://"))
+        ):
             continue
         if href.startswith("#"):
             if soup.find(id=href[1:]) is None:

@@ -14,7 +14,7 @@ import jinja2
 from tqdm import tqdm
 
 from helpers import figures, paths
-from helpers.supplement import front, notebook
+from helpers.supplement import front, further, markup, notebook
 from helpers.supplement.notebook import TEMPLATES, VARIANTS, Page, Result, SupplementError
 
 logger = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ def _check(output: Path) -> None:
     if not output.exists() or (output.is_dir() and not any(output.iterdir())):
         return
     if not index.is_file() or f'content="{MADE_BY}"' not in index.read_text("utf-8", errors="replace"):
-        raise SupplementError(f"{output.name} holds something that is no supplement; name a folder that is new or empty.")
+        raise SupplementError(f"{output.name} holds something that is no supplement; name a new folder.")
 
 
 def chapters(pages: Sequence[Page]) -> list[Chapter]:
@@ -90,7 +90,7 @@ def chapters(pages: Sequence[Page]) -> list[Chapter]:
 
 
 def beside(order: Sequence[Chapter], page: Page) -> tuple[Page | None, Page | None]:
-    """The pages before and after `page`: those of the neighbouring notebooks, of the same protocol where there is one."""
+    """The pages before and after `page`: the neighbouring notebooks, in the same protocol where there is one."""
     place = next(n for n, chapter in enumerate(order) if page in chapter.pages)
 
     def of(n: int) -> Page | None:
@@ -112,13 +112,16 @@ def _write(folder: Path) -> None:
     for path in bar:
         bar.set_postfix_str(path.stem)
         pages.append(notebook.read(path, found, outputs))
+    if further_page := further.page(found, pages, outputs):
+        pages.append(further_page)
     order = chapters(pages)
     pages = [page for chapter in order for page in chapter.pages]
     targets = notebook.link_targets(pages, found)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    environment.globals.update(site_title=front.title(), chapters=order, made_by=MADE_BY)
+    title, subtitle = front.title()
+    environment.globals.update(site_title=title, subtitle=subtitle, chapters=order, made_by=MADE_BY)
 
     _copy_files(folder, found)
     template = environment.get_template("page.html.j2")
@@ -145,12 +148,13 @@ def _front(
     def draw(result: Result) -> tuple[int, int]:
         return front.thumbnail(source / result.file(".png"), folder / "thumbs" / f"{result.name}.webp")
 
+    featured = front.featured(found)
     glance = front.glance()
-    from helpers.supplement import markup
-
     contents = markup.headings(glance)
     notebook.relink(glance, targets, pages)
     return environment.get_template("front.html.j2").render(
+        featured=featured,
+        featured_at=targets[featured.files[0]] if featured else "",
         tiles=front.answer(),
         verdicts=front.verdicts(),
         glance=str(glance),

@@ -70,9 +70,10 @@ all('table[data-sortable]').forEach(sortable);
 // --- Boxes that scroll can be reached with the keyboard; boxes that do not are no stop on the way.
 const boxes = all('.table-box, pre[tabindex], .formula');
 const stops = () => {
-  const wide = boxes.map(box => box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1);
+  const wide = boxes.map(box => box.scrollWidth > box.clientWidth + 1);
+  const tall = boxes.map(box => box.scrollHeight > box.clientHeight + 1);
   boxes.forEach((box, n) => {
-    if (wide[n]) box.tabIndex = 0;
+    if (wide[n] || tall[n]) box.tabIndex = 0;
     else box.removeAttribute('tabindex');
     box.classList.toggle('wide', wide[n]);
   });
