@@ -158,7 +158,7 @@ def read(path: Path, found: list[Result], outputs: Outputs) -> Page:
     notebook.cells[0].source = notebook.cells[0].source.replace(heading[0], "", 1)
     page.soup = BeautifulSoup(_Body(page, found, outputs).convert(notebook), "html.parser")
     page.contents = markup.headings(page.soup)
-    first = page.soup.find("p")
+    first = page.soup.select_one(".prose p")
     page.lead = first.get_text(" ", strip=True) if first else ""
     return page
 
@@ -171,6 +171,7 @@ class _Body:
         self.results = found
         self.outputs = outputs
         self.heading = page.title
+        self.said = ""
 
     def convert(self, notebook: nbformat.NotebookNode) -> str:
         from nbconvert.exporters import TemplateExporter
@@ -184,8 +185,12 @@ class _Body:
 
     def prose(self, cell: Mapping[str, Any]) -> str:
         titles = re.findall(r"^#{1,4} (.+)$", cell["source"], re.MULTILINE)
-        self.heading = titles[-1] if titles else self.heading
-        return plain(markup.markdown(cell["source"]), label=self.heading)
+        if titles:
+            self.heading = BeautifulSoup(markup.markdown(titles[-1]), "html.parser").get_text(strip=True)
+        html = markup.markdown(cell["source"])
+        paragraphs = BeautifulSoup(html, "html.parser").find_all("p")
+        self.said = paragraphs[-1].get_text(" ", strip=True) if paragraphs else ""
+        return plain(html, label=self.heading)
 
     def code(self, cell: Mapping[str, Any]) -> str:
         tags = cell["metadata"].get("tags", [])
@@ -227,7 +232,7 @@ class _Body:
         if result is None:
             name = f"{self.page.stem}-{len(self.page.pictures) + 1}.png"
             self.page.pictures[name] = png
-            alt = f"Figure under the heading {self.heading}"
+            alt = f"Figure under the heading {self.heading}" + (f": {self.said}" if self.said else "")
             return figure_html(f"images/{name}", Image.open(io.BytesIO(png)).size, alt, link=f"images/{name}")
         self.page.shown[result.anchor] = result.anchor
         size = Image.open(self.outputs.figures / result.file(".png")).size
