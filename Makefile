@@ -26,7 +26,7 @@ endif
 help:  ## this list
 	@echo "make TARGET [PROFILE=smoke|default|full] [SYMBOL=^GSPC] [CSV=path] [FORCE=1] [JOBS=2]"; echo
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
-	  awk -F'|' '{ printf "  %-11s %s\n", $$1, $$2 }'
+	  awk -F'|' '{ printf "  %-13s %s\n", $$1, $$2 }'
 
 env: $(STAMP)  ## .venv from requirements.lock (exact versions, checked by hash); nothing to do when up to date
 
