@@ -264,6 +264,8 @@ def kill_often(victim: Victim, whole: Path, folder: Path, *, kills: int, rng: ra
         place.mkdir(parents=True)
         while found.trained < kills:
             before = finished(place)
+            if before >= victim.trials:
+                break  # nothing is left to be killed; another one begins
             process = victim.start(place)
             try:
                 if rng.random() < 0.8:
@@ -277,7 +279,7 @@ def kill_often(victim: Victim, whole: Path, folder: Path, *, kills: int, rng: ra
                 process.join()
             if not met or process.exitcode != -signal.SIGKILL:
                 require(process.exitcode == 0, "it failed by itself")
-                break  # it was at its end; another one begins
+                break  # it came to its end
             after = finished(place)
             require(after >= before, "finished trials were lost")
             if 0 < after < victim.trials:

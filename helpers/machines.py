@@ -28,7 +28,8 @@ from helpers.windows import Dataset
 # Relative difference of an MSE trained again from the recorded one. With other vector extensions, down to SSE2 without
 # fused products, 29 committed trials gave every bit. With all start weights moved by one unit in the last place, 125 of
 # 132 committed trials stayed within TOLERANCE (median 4e-8); the other seven have the learning rate 0.1, where the last
-# bit decides whether a training diverges. So a bound holds for a share of the trials, not for each; SHARE leaves room for few trials.
+# bit decides whether a training diverges. So a bound holds for a share of the trials, not for each; SHARE leaves room
+# for the chance in a few trials.
 TOLERANCE, SHARE = 1e-3, 0.8
 
 
