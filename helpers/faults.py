@@ -538,8 +538,8 @@ def share_study(tuner: str, folder: Path, *, processes: int = 2, trials: int = 3
 def table_differences(one: Path, other: Path) -> list[str]:
     """Where the CSV tables under two folders differ, in columns that are no measurement of time or memory.
 
-    Compared as text, byte for byte. A table that lists names of quantities in its first column is compared without the
-    rows whose name is one of a measurement.
+    Compared as text, byte for byte. Rows that say in words what they measure (a quantity's name, a claim about time or
+    the use of memory) are left out where that is a measurement.
     """
     names = {str(p.relative_to(folder)) for folder in (one, other) for p in folder.rglob("*.csv")}
     names -= {"endure.csv", "bench.csv"}
@@ -559,5 +559,5 @@ def _without_measurements(path: Path) -> list[list[str]]:
     with path.open(newline="", encoding="utf-8") as file:
         head, *rows = list(csv.reader(file))
     kept = [i for i, name in enumerate(head) if not MEASUREMENT.search(name)]
-    rows = [row for row in rows if not (row and MEASUREMENT.search(row[0]))]
+    rows = [row for row in rows if not any(MEASUREMENT.search(cell) for cell in row)]
     return [[row[i] for i in kept] for row in [head, *rows]]

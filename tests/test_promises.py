@@ -503,6 +503,11 @@ def test_tables_that_differ_are_told(tmp_path):
     assert faults.table_differences(tmp_path / "a", tmp_path / "b") == ["t.csv, row 3 differs"]
     (tmp_path / "b" / "t.csv").write_text("mse,seconds\n0.5,3\n0.25,4\n")
     assert faults.table_differences(tmp_path / "a", tmp_path / "b") == []
+    for name, text in (("a", "1.5 times"), ("b", "1.7 times")):  # a row that says in words what it measures
+        (tmp_path / name / "v.csv").write_text(f'claim,statistic\nlower,0.5\nfaster,"time of a trial, {text}"\n')
+    assert faults.table_differences(tmp_path / "a", tmp_path / "b") == []
+    for name in ("a", "b"):
+        (tmp_path / name / "v.csv").unlink()
     (tmp_path / "b" / "t.csv").write_text("mse,seconds\n0.5,3\n")
     (tmp_path / "b" / "u.csv").write_text("mse\n1\n")
     assert faults.table_differences(tmp_path / "a", tmp_path / "b") == [
