@@ -24,6 +24,7 @@ from typing import IO, Any
 import numpy as np
 
 from helpers.lstm import EPOCHS
+from helpers.progress import Bar
 from helpers.space import LstmConfig
 from helpers.trial import METRICS, Evaluator, TrialResult
 from helpers.windows import Dataset, Protocol
@@ -134,7 +135,7 @@ def complete(
     train : bool
         False reads only.
     progress : bool
-        Whether to show a bar on standard error.
+        Whether to show progress on standard error (`helpers.progress`).
     evaluator : callable
         Makes a worker: a context manager with `trial.Evaluator.evaluate`.
 
@@ -247,10 +248,6 @@ def _train(
     name: str,
 ) -> Iterator[tuple[Training, TrialResult]]:
     """Results as they come."""
-    import sys
-
-    from tqdm import tqdm
-
     # Those of one dataset together, so that it travels to a worker seldom; within it the costly ones first.
     order = sorted(missing, key=lambda t: (t.series, t.protocol.name, t.stage, -_cost(t.config)))
     waiting: queue.SimpleQueue[Training] = queue.SimpleQueue()
@@ -283,10 +280,8 @@ def _train(
     with contextlib.ExitStack() as stack:
         workers = [stack.enter_context(evaluator()) for _ in range(min(jobs, len(missing)))]
         threads = [threading.Thread(target=work, args=(worker,), daemon=True) for worker in workers]
-        interval = 0.1 if sys.stderr.isatty() else 10.0
-        bar = stack.enter_context(
-            tqdm(total=len(missing), desc=name, unit="trial", disable=not progress, mininterval=interval)
-        )
+        bar = stack.enter_context(Bar(len(missing), name, work=sum(_cost(t.config) for t in missing), shown=progress))
+        best, failed = math.inf, 0
         for thread in threads:
             thread.start()
         try:
@@ -296,8 +291,9 @@ def _train(
                     raise result
                 if not result.ok:
                     logger.warning("%s: a training failed: %s.", name, result.reason)
+                best, failed = min(best, result.mse if result.ok else math.inf), failed + (not result.ok)
                 yield training, result
-                bar.update()
+                bar.update(best=best, failed=failed, work=_cost(training.config))
         except BaseException:
             stop.set()
             for worker in workers:  # a thread may be waiting for its worker

@@ -14,7 +14,6 @@ import json
 import logging
 import math
 import queue
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -28,6 +27,7 @@ from scipy import stats
 from helpers import intervals, published, study, windows
 from helpers.intervals import Estimate
 from helpers.prices import Prices
+from helpers.progress import Bar
 from helpers.space import GAN_SPACE, GENERATOR_SPACE, HYPERPARAMETERS, LstmConfig, SearchSpace
 from helpers.study import trial_seed
 from helpers.trial import METRICS, Evaluator, TrialResult
@@ -380,8 +380,6 @@ def _train(
     evaluator: Callable[[], Any],
 ) -> Iterator[tuple[Task, TrialResult]]:
     """Results as they come, the longest tasks first."""
-    from tqdm import tqdm
-
     cost = {id(task): seconds_estimate(task.config, epochs=epochs) for task in missing}
     waiting: queue.SimpleQueue[Task] = queue.SimpleQueue()
     for task in sorted(missing, key=lambda task: -cost[id(task)]):
@@ -415,26 +413,16 @@ def _train(
         # Leaving the block ends the workers, which ends a trial in flight; the threads notice and return.
         workers = [stack.enter_context(evaluator()) for _ in range(min(jobs, max(len(missing), 1)))]
         stack.callback(stop.set)
-        bar = stack.enter_context(
-            tqdm(
-                total=sum(cost.values()) + 1e-6,
-                desc="replay",
-                bar_format="{desc}: {percentage:3.0f}% |{bar}| {elapsed}, about {remaining} left{postfix}",
-                smoothing=0.05,
-                disable=not progress,
-                mininterval=0.2 if sys.stderr.isatty() else 10.0,
-            )
-        )
+        bar = stack.enter_context(Bar(len(missing), "replay", work=sum(cost.values()), shown=progress))
         for worker in workers:
             threading.Thread(target=work, args=(worker,), daemon=True).start()
-        failed = 0
-        for number in range(1, len(missing) + 1):
+        best, failed = math.inf, 0
+        for _ in missing:
             task, result = results.get()
             if task is None:
                 raise result
-            failed += not result.ok
-            bar.set_postfix_str(f"{number}/{len(missing)}" + (f", {failed} failed" if failed else ""), refresh=False)
-            bar.update(cost[id(task)])
+            best, failed = min(best, result.mse if result.ok else math.inf), failed + (not result.ok)
+            bar.update(best=best, failed=failed, work=cost[id(task)])
             yield task, result
 
 
@@ -591,8 +579,6 @@ def tuner_studies(
     """
     from concurrent.futures import ThreadPoolExecutor
 
-    from tqdm import tqdm
-
     # One thread at a time but for the trainings, which happen in other processes: Python 3.11's parser, which the stamp
     # of a study uses, is not safe to call from two threads.
     turn = threading.Lock()
@@ -641,15 +627,15 @@ def tuner_studies(
     with contextlib.ExitStack() as stack:
         for _ in range(jobs):
             idle.put(Worker(stack.enter_context(evaluator())))
-        bar = stack.enter_context(
-            tqdm(total=len(studies), desc="tuners", unit="study", disable=not progress or not studies)
-        )
+        bar = stack.enter_context(Bar(len(studies), "tuners", unit="study", shown=progress))
+        best = math.inf
         for phase in (False, True):  # those with a target wait for it
             chosen = [one for one in studies if bool(one.after) is phase]
             with ThreadPoolExecutor(max_workers=jobs) as pool:
                 for one, records_of_one in zip(chosen, pool.map(run, chosen), strict=True):
                     found[one.name] = records_of_one
-                    bar.update()
+                    best = min(best, records_of_one["mse"].min())
+                    bar.update(best=best)
     return found
 
 
