@@ -37,6 +37,7 @@ SYMBOL = "^GSPC"  # the papers' index
 
 # Notebook -> the notebooks whose records it reads. Those that read none wait for 01, which meets bad data first.
 NEEDS: dict[str, tuple[str, ...]] = {
+    "00_explore": ("01_data_preparation",),
     "01_data_preparation": (),
     "02_generator_tuner": ("01_data_preparation",),
     "03_gan_tuner": ("01_data_preparation",),
