@@ -98,9 +98,11 @@ smoke: $(STAMP)  ## every notebook with tiny budgets into build/smoke: packaged 
 figures: prices  ## redraw every figure and table from the committed records; trains nothing
 	@$(PY) -m helpers.reproduce --profile full --draw-only --jobs $(JOBS)
 
-lint: $(STAMP)  ## ruff: lint and format
+lint: $(STAMP)  ## ruff (notebooks included), format, links of all Markdown and notebooks, spelling
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check --quiet . || { echo "Not formatted; run: $(PY) -m ruff format ." >&2; exit 1; }
+	@$(PY) -m helpers.links
+	@$(PY) -m codespell_lib
 
 test: lint  ## lint, unit and property tests, the samplers' contract suite, the notebooks in profile smoke
 	@$(PY) -m pytest

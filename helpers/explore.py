@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import math
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ from matplotlib.figure import Figure
 
 from helpers import figures, paths, plots, prices, samplers, study, windows
 from helpers.lstm import EPOCHS
-from helpers.progress import Bar
+from helpers.progress import Bar, clock
 from helpers.space import GENERATOR_SPACE, HYPERPARAMETERS, SearchSpace
 from helpers.trial import Evaluator
 
@@ -205,13 +206,21 @@ def said(rows: pd.DataFrame, naive: float) -> str:
     )
 
 
+def states(rows: pd.DataFrame, tuner: str, naive: float) -> list[Any]:
+    """The records so far as a reader sees them: a sentence, a table, and the MSE over iterations once there is one."""
+    from IPython.display import Markdown
+
+    found = [Markdown(said(rows, naive)), shown(rows)]
+    return [*found, plots.mse_over_iterations(rows, tuner=tuner, naive=naive)] if rows["mse"].notna().any() else found
+
+
 def watch(rows: Iterator[pd.DataFrame], tuner: str, naive: float) -> pd.DataFrame:
-    """Show every state of `trials` in a notebook, each in the place of the one before; the last state.
+    """Show every state of `trials` in a notebook's cell, each in the place of the one before; the last records.
 
     Raises
     ------
     ExploreError
-        If there is none.
+        If there are none.
     """
     from IPython.display import Markdown, display
 
@@ -219,10 +228,7 @@ def watch(rows: Iterator[pd.DataFrame], tuner: str, naive: float) -> pd.DataFram
     places = [display(Markdown(text), display_id=True) for text in ("*The first trial runs ...*", "", "")]
     last = None
     for last in rows:
-        states = [Markdown(said(last, naive)), shown(last)]
-        if last["mse"].notna().any():
-            states.append(plots.mse_over_iterations(last, tuner=tuner, naive=naive))
-        for place, state in zip(places, states, strict=False):
+        for place, state in zip(places, states(last, tuner, naive), strict=False):
             place.update(state)
     if last is None:
         raise ExploreError("There is no trial to show.")
@@ -361,49 +367,81 @@ CAPTIONS = {
 
 
 def run_panel(
-    *, folder: str | Path, source: str = "auto", as_of: str = "2024-12-31", epochs: int = EPOCHS, count: int = 3
+    *,
+    folder: str | Path,
+    tuner: str = "generator",
+    protocol: str = "described",
+    seed: int = 0,
+    count: int = 3,
+    source: str = "auto",
+    as_of: str = "2024-12-31",
+    epochs: int = EPOCHS,
 ) -> Any:
     """Widgets: choose tuner, seed, index, protocol and number of trials; Run trains and shows every trial as it ends.
 
-    The kernel's Interrupt stops it; Run with the same choices goes on.
+    The arguments are the choices to begin with. The kernel's Interrupt stops a run; Run with the same choices goes on.
 
     Returns
     -------
     ipywidgets.VBox
     """
     import ipywidgets as w
+    from IPython.display import display
 
     wide = {"style": {"description_width": "70px"}}
-    tuner = w.Dropdown(options=[(label(t), t) for t in tuners()], description="tuner", **wide)
-    seed = w.BoundedIntText(value=0, min=0, max=2**31 - 1, description="seed", **wide)
-    symbol = w.Dropdown(options=[(prices.index_name(s), s) for s in symbols()], description="index", **wide)
-    protocol = w.Dropdown(options=list(windows.PROTOCOLS), description="protocol", **wide)
-    many = w.IntSlider(value=count, min=1, max=50, description="trials", **wide)
+    choices = {
+        "tuner": w.Dropdown(options=[(label(t), t) for t in tuners()], value=tuner, description="tuner", **wide),
+        "seed": w.BoundedIntText(value=seed, min=0, max=2**31 - 1, description="seed", **wide),
+        "symbol": w.Dropdown(options=[(prices.index_name(s), s) for s in symbols()], description="index", **wide),
+        "protocol": w.Dropdown(options=list(windows.PROTOCOLS), value=protocol, description="protocol", **wide),
+        "count": w.IntSlider(value=count, min=1, max=50, description="trials", **wide),
+    }
     button = w.Button(description="Run", button_style="primary", icon="play")
-    output = w.Output()
+    done, note, output = w.IntProgress(value=0, max=1), w.Label(), w.Output()
+    done.layout.visibility = "hidden"
 
     def run(_: Any) -> None:
+        chosen = {name: widget.value for name, widget in choices.items()}
         button.disabled = True
+        done.value, done.max, done.layout.visibility = 0, chosen["count"], "visible"
+        note.value = "The first trial runs; it also starts the worker process ..."
         output.clear_output()
-        with output:
-            try:
-                data = prices.load(symbol.value, source=source if symbol.value == "^GSPC" else "raw")
-                dataset = windows.Dataset(data, windows.protocol(protocol.value, as_of=as_of))
-                rows = trials(tuner.value, dataset, count=many.value, seed=seed.value, folder=folder, epochs=epochs)
-                watch(rows, tuner.value, dataset.naive_metrics()["mse"])
-            except ValueError as error:
-                _say(str(error))
-            except KeyboardInterrupt:
-                _say("Interrupted; Run goes on where it was.")
-            finally:
-                button.disabled = False
+        try:
+            data = prices.load(chosen["symbol"], source=source if chosen["symbol"] == "^GSPC" else "raw")
+            dataset = windows.Dataset(data, windows.protocol(chosen["protocol"], as_of=as_of))
+            naive, started = dataset.naive_metrics()["mse"], time.monotonic()
+            for rows in trials(
+                chosen["tuner"],
+                dataset,
+                count=chosen["count"],
+                seed=chosen["seed"],
+                folder=folder,
+                epochs=epochs,
+                progress=False,
+            ):
+                done.value = len(rows)
+                left = (time.monotonic() - started) * (chosen["count"] - len(rows)) / len(rows)
+                note.value = (
+                    f"{len(rows)} of {chosen['count']}, best MSE {rows['mse'].min():.3g}, about {clock(left)} left"
+                )
+                # An update in place (`watch`) does not reach into an Output widget: it is drawn again as a whole.
+                output.clear_output(wait=True)
+                with output:
+                    display(*states(rows, chosen["tuner"], naive))
+        except ValueError as error:
+            note.value = str(error)
+        except KeyboardInterrupt:
+            note.value = "Interrupted; Run goes on where it was."
+        finally:
+            button.disabled = False
 
     button.on_click(run)
-    return w.VBox([w.HBox([tuner, seed]), w.HBox([symbol, protocol]), w.HBox([many, button]), output])
+    lines = [[choices["tuner"], choices["seed"]], [choices["symbol"], choices["protocol"]], [choices["count"], button]]
+    return w.VBox([*(w.HBox(line) for line in lines), w.HBox([done, note]), output])
 
 
-def study_panel(folder: str | Path) -> Any:
-    """Widgets: choose a recorded study and a plot.
+def study_panel(folder: str | Path, *, name: str = "") -> Any:
+    """Widgets: choose a recorded study, at first `name`, and a plot.
 
     Returns
     -------
@@ -421,29 +459,24 @@ def study_panel(folder: str | Path) -> Any:
         raise ExploreError(f"No study is recorded in {Path(folder).name}/; make reproduce makes them.")
     which = w.Dropdown(
         options=[(f"{row.Index}: {row.trials} trials, best MSE {row[3]}", row.Index) for row in found.itertuples()],
+        value=name if name in found.index else found.index[0],
         description="study",
     )
     which.layout.width = "520px"
-    kind = w.ToggleButtons(options=list(PLOTS), description="plot")
+    kind = w.ToggleButtons(options=list(PLOTS), description="plot", style={"button_width": "150px"})
     output = w.Output()
 
     def draw(*_: Any) -> None:
-        from IPython.display import display
+        from IPython.display import Markdown, display
 
         output.clear_output(wait=True)
         with output:
             try:
                 display(plot(kind.value, which.value, folder))
             except ValueError as error:
-                _say(str(error))
+                display(Markdown(str(error)))
 
     for chooser in (which, kind):
         chooser.observe(draw, names="value")
     draw()
     return w.VBox([which, kind, output])
-
-
-def _say(text: str) -> None:
-    from IPython.display import Markdown, display
-
-    display(Markdown(text))

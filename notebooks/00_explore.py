@@ -4,6 +4,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -92,7 +94,8 @@ watched = explore.watch(steps, tuner, naive)
 
 # %%
 if interactive:
-    panel = explore.run_panel(folder=scratch.name, source=source, as_of=as_of, epochs=epochs, count=trials)
+    chosen = dict(tuner=tuner, protocol=watched_protocol, seed=seed, count=trials)
+    panel = explore.run_panel(folder=scratch.name, source=source, as_of=as_of, epochs=epochs, **chosen)
 else:
     panel = Markdown("*In JupyterLab: menus for tuner, seed, index, protocol and number of trials, and a button.*")
 panel
@@ -110,7 +113,7 @@ explore.recorded(records_of_ours)
 
 # %%
 if interactive:
-    panel = explore.study_panel(records_of_ours)
+    panel = explore.study_panel(records_of_ours, name=looked_at)
 else:
     panel = Markdown(f"*In JupyterLab: menus for study and plot. Below, all three plots of `{looked_at}`.*")
 panel

@@ -1,5 +1,7 @@
 """Notebook 00's logic: what can be chosen, trials watched as they come, Optuna's plots of recorded studies."""
 
+import contextlib
+
 import matplotlib
 import optuna
 import pytest
@@ -193,6 +195,35 @@ def test_the_run_button_runs_what_was_chosen(tmp_path, monkeypatch):
     chosen["Run"].click()
     assert asked == [("gan", "^GSPC", "published", 5, 7)]
     assert not chosen["Run"].disabled, "a refusal does not lock the panel"
+    assert "Not today." in labels(panel)
+
+
+def labels(panel) -> list[str]:
+    import ipywidgets
+
+    return [
+        one.value for line in panel.children for one in getattr(line, "children", ()) if type(one) is ipywidgets.Label
+    ]
+
+
+def test_the_panel_shows_every_trial_as_it_ends(tmp_path, monkeypatch):
+    worker, seen = Worker(), []
+    monkeypatch.setattr(explore, "Evaluator", lambda: contextlib.nullcontext(worker))
+    states = explore.states
+    monkeypatch.setattr(explore, "states", lambda rows, *given: seen.append(worker.calls) or states(rows, *given))
+    panel = explore.run_panel(folder=tmp_path, source="packaged", count=2)
+    widgets(panel)["Run"].click()
+    assert seen == [1, 2] and labels(panel) == ["2 of 2, best MSE 0.5, about 0:00 left"]
+    assert [type(state).__name__ for state in states(study_rows(tmp_path), "generator", 0.1)] == [
+        "Markdown",
+        "DataFrame",
+        "Figure",
+    ]
+
+
+def study_rows(folder):
+    (name,) = explore.recorded(folder).index
+    return study.records(study.load(name, folder))
 
 
 def test_the_study_panel_lists_every_study_and_draws_what_is_chosen(monkeypatch):
