@@ -53,7 +53,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help env data prices reproduce smoke figures test lint doctor endure bench lab clean lock
+.PHONY: help env data prices reproduce smoke figures supplement test lint doctor endure bench lab clean lock
 
 # A name that is no target is refused with those that are.
 .DEFAULT:
@@ -97,6 +97,9 @@ smoke: $(STAMP)  ## every notebook with tiny budgets into build/smoke: packaged 
 
 figures: prices  ## redraw every figure and table from the committed records; trains nothing
 	@$(PY) -m helpers.reproduce --profile full --draw-only --jobs $(JOBS)
+
+supplement: $(STAMP)  ## the notebooks, figures and tables as one static site, notebooks/supplement/index.html; no network
+	@$(PY) -m helpers.supplement
 
 lint: $(STAMP)  ## ruff (notebooks included), format, links of all Markdown and notebooks, spelling
 	@$(PY) -m ruff check .
