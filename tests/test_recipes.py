@@ -4,34 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
 from conftest import make_prices
 
 from helpers import paths
 
 TEXT = (paths.ROOT / "docs" / "EXTENDING.md").read_text("utf-8")
 RECIPES = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", TEXT, re.M | re.S))
-
-
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """A copy of what a recipe may change or use, with this environment."""
-    for name in ("helpers", "tests"):
-        shutil.copytree(paths.ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "notebooks").mkdir()
-    for path in paths.NOTEBOOKS.glob("*.py"):
-        shutil.copy(path, tmp_path / "notebooks")
-    shutil.copytree(paths.PARAMS, tmp_path / "notebooks" / "params")
-    shutil.copytree(paths.PUBLISHED, tmp_path / "data" / "published")
-    for name in ("Makefile", "pyproject.toml", "requirements.lock"):
-        shutil.copy(paths.ROOT / name, tmp_path)
-    os.utime(tmp_path / "requirements.lock", (0, 0))  # the environment is up to date
-    (tmp_path / ".venv").symlink_to((paths.ROOT / ".venv").resolve())
-    return tmp_path
 
 
 def follow(recipe: str, folder: Path) -> list[str]:
