@@ -421,9 +421,8 @@ def run_panel(
             ):
                 done.value = len(rows)
                 left = (time.monotonic() - started) * (chosen["count"] - len(rows)) / len(rows)
-                note.value = (
-                    f"{len(rows)} of {chosen['count']}, best MSE {rows['mse'].min():.3g}, about {clock(left)} left"
-                )
+                note.value = f"{len(rows)} of {chosen['count']}, best MSE {rows['mse'].min():.3g}"
+                note.value += f", about {clock(left)} left" if len(rows) < chosen["count"] else ""
                 # An update in place (`watch`) does not reach into an Output widget: it is drawn again as a whole.
                 output.clear_output(wait=True)
                 with output:

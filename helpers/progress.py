@@ -12,9 +12,11 @@ import math
 import os
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
+T = TypeVar("T")
 STATE_FILE = "PROGRESS_FILE"
 LOG_EVERY = 5.0  # s between two lines in a log; the first and the last step are always written
 STATE_EVERY = 1.0  # s between two writes of the state
@@ -122,6 +124,15 @@ class Bar:
 
     def _count(self) -> str:
         return f"{self.done} of {self.steps} {plural(self.unit)}"
+
+
+def each(items: Iterable[T], what: str, *, unit: str = "trial") -> Iterator[T]:
+    """The items one by one, with a bar of them on standard error."""
+    known = list(items)
+    with Bar(len(known), what, unit=unit) as bar:
+        for item in known:
+            yield item
+            bar.update()
 
 
 def kind(file: TextIO) -> str:

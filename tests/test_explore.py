@@ -213,7 +213,7 @@ def test_the_panel_shows_every_trial_as_it_ends(tmp_path, monkeypatch):
     monkeypatch.setattr(explore, "states", lambda rows, *given: seen.append(worker.calls) or states(rows, *given))
     panel = explore.run_panel(folder=tmp_path, source="packaged", count=2)
     widgets(panel)["Run"].click()
-    assert seen == [1, 2] and labels(panel) == ["2 of 2, best MSE 0.5, about 0:00 left"]
+    assert seen == [1, 2] and labels(panel) == ["2 of 2, best MSE 0.5"]
     assert [type(state).__name__ for state in states(study_rows(tmp_path), "generator", 0.1)] == [
         "Markdown",
         "DataFrame",

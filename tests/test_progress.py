@@ -85,5 +85,11 @@ def test_clock(seconds, text):
     assert progress.clock(seconds) == text
 
 
+def test_items_come_one_by_one_with_a_bar(capsys):
+    seen = [item for item in progress.each("abc", "letters", unit="letter")]
+    assert seen == ["a", "b", "c"]
+    assert "letters: 3 of 3 letters" in capsys.readouterr().err
+
+
 def test_plural():
     assert [progress.plural(unit) for unit in ("trial", "study", "search")] == ["trials", "studies", "searches"]
