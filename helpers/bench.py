@@ -136,7 +136,7 @@ def example_table(dataset: Dataset) -> pd.DataFrame:
 def speed_table(dataset: Dataset, configs: Sequence[tuple[str, LstmConfig]], peak: float) -> pd.DataFrame:
     """One row a configuration: Keras's seconds and ours, all cores each, their ratio, and our share of the peak."""
     rows, cores = [], provenance.cores()
-    for name, config in tqdm(configs, desc="ours, all cores and one", unit="trial", mininterval=2):
+    for name, config in progress.each(configs, "ours, all cores and one"):
         windows = dataset.windows(config.sequence_length)
         rows.append(
             {
@@ -149,7 +149,7 @@ def speed_table(dataset: Dataset, configs: Sequence[tuple[str, LstmConfig]], pea
         )
     table = pd.DataFrame(rows)
     table.attrs["rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    for k, (_, config) in enumerate(tqdm(configs, desc="Keras, all cores", unit="trial", mininterval=2)):
+    for k, (_, config) in enumerate(progress.each(configs, "Keras, all cores")):
         table.loc[k, ["keras_seconds", "keras_step"]] = keras_seconds(config, dataset.windows(config.sequence_length))
     table["ratio"] = table.keras_seconds / table.our_seconds
     table["share_of_peak"] = table.flop / table.our_seconds / (peak * 1e9)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
-from helpers import figures, paths, progress, provenance
+from helpers import figures, paths, progress, provenance, windows
 from helpers.paths import Outputs
 
 if TYPE_CHECKING:
@@ -250,6 +250,13 @@ def _shown(path: Path) -> str:
     return os.path.relpath(path, paths.ROOT) if path.is_relative_to(paths.ROOT) else str(path)
 
 
+def _short(name: str) -> str:
+    """A step in few letters: 02 described."""
+    number, _, rest = name.partition("_")
+    protocol = next((p for p in windows.PROTOCOLS if rest.endswith(f"_{p}")), "")
+    return f"{number} {protocol}".strip() if number.isdigit() else name
+
+
 def _minutes(value: float | None) -> str:
     return "?" if value is None else f"{value:.1f}"
 
@@ -302,7 +309,7 @@ class Watch:
         text = f"{len(self._ended)} of {len(self.steps)} done, {progress.clock(now - self._began)} gone"
         if math.isfinite(left):
             text += f", about {max(left, 1):.0f} min left" if running else ""
-        text += "".join(f" | {name}: {said or 'starts'}" for name, (_, said) in running.items())
+        text += "".join(f" | {_short(name)}: {said or 'starts'}" for name, (_, said) in running.items())
         if self._redraws:
             try:
                 width = os.get_terminal_size(self._file.fileno()).columns

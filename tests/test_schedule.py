@@ -190,6 +190,11 @@ def test_a_terminal_redraws_one_line(watched):
     assert "\n" not in drawn and drawn.startswith("\r0 of 2 done") and drawn.endswith("\r\x1b[K")
 
 
+def test_a_step_has_a_short_name_where_room_is_short():
+    names = ["02_generator_tuner_described", "03_gan_tuner_published", "06_replication", "first"]
+    assert [schedule._short(name) for name in names] == ["02 described", "03 published", "06", "first"]
+
+
 def test_steps_never_timed_leave_the_time_open(watched):
     watch = watched(io.StringIO())
     watch.expected = Expectation({"first": 10.0})
