@@ -36,6 +36,7 @@ import psutil
 from tqdm import tqdm
 
 from helpers import figures, lines, paths, prices, study, windows
+from helpers.progress import Bar
 from helpers.samplers import BayesianSampler, GanSampler, GeneratorSampler
 from helpers.space import GAN_SPACE, GENERATOR_SPACE, HYPERPARAMETERS, LstmConfig, SearchSpace
 from helpers.trial import METRICS, Evaluator, TrialResult
@@ -168,6 +169,7 @@ def kill_study(
     every: int = 7,
     real: bool = False,
     deadline: float = math.inf,
+    progress: bool = False,
 ) -> int:
     """Kill a study with SIGKILL at random moments until that has been done `kills` times, then finish and compare it.
 
@@ -184,25 +186,28 @@ def kill_study(
     rng, killed, rounds = random.Random(f"{tuner} {seed}"), 0, 0
     settings = dict(trials=trials, every=every, real=real) | ({} if real else {"pause": pause})
     whole = outcome(run_study(tuner, folder / "whole", trials=trials, every=every, real=real))
-    while killed < kills and (time.monotonic() < deadline or not killed):
-        rounds += 1
-        path = study.journal_path("s", folder / f"killed-{rounds}")
+    with Bar(kills, f"kills of {tuner}", unit="kill", shown=progress, redraw=False) as bar:
         while killed < kills and (time.monotonic() < deadline or not killed):
-            size = path.stat().st_size if path.exists() else 0
-            before = _finished(path)
-            process = start_study(tuner, path.parent, **settings)
-            while process.is_alive() and not (path.exists() and path.stat().st_size > size):
-                time.sleep(0.002)  # it has begun to write
-            time.sleep(rng.uniform(0.0, 3.0 if real else 10 * pause))
-            met = process.is_alive()
-            process.kill()
-            process.join()
-            killed += met and process.exitcode == -signal.SIGKILL
-            require(_finished(path) >= before, f"{tuner}: finished trials were lost")
-            if not met:
-                break  # it was at its end; another one begins
-        finished = outcome(run_study(tuner, path.parent, trials=trials, every=every, real=real))
-        require(finished == whole, f"{tuner}: the record of a killed study differs from an undisturbed one")
+            rounds += 1
+            path = study.journal_path("s", folder / f"killed-{rounds}")
+            while killed < kills and (time.monotonic() < deadline or not killed):
+                size = path.stat().st_size if path.exists() else 0
+                before = _finished(path)
+                process = start_study(tuner, path.parent, **settings)
+                while process.is_alive() and not (path.exists() and path.stat().st_size > size):
+                    time.sleep(0.002)  # it has begun to write
+                time.sleep(rng.uniform(0.0, 3.0 if real else 10 * pause))
+                met = process.is_alive()
+                process.kill()
+                process.join()
+                counted = met and process.exitcode == -signal.SIGKILL
+                killed += counted
+                bar.update(int(counted))
+                require(_finished(path) >= before, f"{tuner}: finished trials were lost")
+                if not met:
+                    break  # it was at its end; another one begins
+            finished = outcome(run_study(tuner, path.parent, trials=trials, every=every, real=real))
+            require(finished == whole, f"{tuner}: the record of a killed study differs from an undisturbed one")
     return killed
 
 
@@ -573,7 +578,9 @@ def rows(folder: Path, *, kills: int, fuzz: int, trials: int, minutes: float) ->
     survived = 0
     for number, tuner in enumerate(TUNERS, start=1):
         wanted = -(-kills * 8 // 10 // len(TUNERS))
-        done = kill_study(tuner, folder / tuner, kills=wanted, seed=0, deadline=until(0.25 * number / len(TUNERS)))
+        done = kill_study(
+            tuner, folder / tuner, kills=wanted, seed=0, deadline=until(0.25 * number / len(TUNERS)), progress=True
+        )
         survived += done
         yield f"kills survived, {tuner.replace('_', ', ')}", done, "kills"
     for number, tuner in enumerate(("generator", "gan", "bayesian"), start=1):
@@ -586,21 +593,27 @@ def rows(folder: Path, *, kills: int, fuzz: int, trials: int, minutes: float) ->
             every=0,
             real=True,
             deadline=until(0.25 + 0.15 * number / 3),
+            progress=True,
         )
         survived += done
         yield f"kills survived while LSTMs were trained, {tuner}", done, "kills"
 
     journal = study.journal_path("s", folder / "sample")
     damaged = 0
-    while damaged < 1000 and (time.monotonic() < until(0.45) or not damaged):
-        damaged += check_damage(journal, folder / "damage", cases=50, seed=damaged)
+    with Bar(1000, "damaged journals", unit="file", redraw=False) as bar:
+        while damaged < 1000 and (time.monotonic() < until(0.45) or not damaged):
+            cases = check_damage(journal, folder / "damage", cases=50, seed=damaged)
+            damaged += cases
+            bar.update(cases)
     yield "damaged journals, each found and named", damaged, "files"
 
     rng, path = random.Random(0), folder / "fuzz.csv"
     tried, accepted = 0, 0
-    while tried < fuzz and (time.monotonic() < until(0.6) or tried < 100):
-        accepted += check_malformed(*malformed(rng), path) if tried % 2 else check_scrambled(scrambled(rng), path)
-        tried += 1
+    with Bar(fuzz, "files of closes", unit="file", redraw=False) as bar:
+        while tried < fuzz and (time.monotonic() < until(0.6) or tried < 100):
+            accepted += check_malformed(*malformed(rng), path) if tried % 2 else check_scrambled(scrambled(rng), path)
+            tried += 1
+            bar.update()
     yield "files of closes, malformed or in unusual dress", tried, "files"
     yield "of these read, with the right closes", accepted, "files"
 
@@ -614,10 +627,13 @@ def rows(folder: Path, *, kills: int, fuzz: int, trials: int, minutes: float) ->
     require(reproduction(str(first)) == 0, "the profile smoke fails")
     took = time.monotonic() - begun
     rng, done = random.Random(1), 0
-    for _ in range(max(2, kills // 10)):
-        if done and time.monotonic() + took > until(1.0):
-            break
-        done += reproduction(str(second), kill_after=rng.uniform(5.0, max(6.0, took * 0.6))) is None
+    attempts = max(2, kills // 10)
+    with Bar(attempts, "killed reproductions", unit="attempt", redraw=False) as bar:
+        for _ in range(attempts):
+            if done and time.monotonic() + took > until(1.0):
+                break
+            done += reproduction(str(second), kill_after=rng.uniform(5.0, max(6.0, took * 0.6))) is None
+            bar.update()
     require(done > 0, "no reproduction was killed: each was faster")
     require(reproduction(str(second)) == 0, "a killed reproduction cannot be finished")
     require(records_of(first) == records_of(second) != {}, "a killed reproduction has other records")

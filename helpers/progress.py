@@ -40,6 +40,8 @@ class Bar:
         Work still to do in any unit, where steps differ in length: the time left then counts work, not steps.
     shown : bool
         False shows nothing and writes nothing.
+    redraw : bool
+        False writes lines in a terminal too: nothing of tqdm (its lock, its thread) is in a process that forks.
     file : text file, optional
         Standard error unless given.
     """
@@ -53,11 +55,12 @@ class Bar:
         done: int = 0,
         work: float | None = None,
         shown: bool = True,
+        redraw: bool = True,
         file: TextIO | None = None,
     ) -> None:
         self.what, self.unit, self.steps, self.done = what, unit, steps, done
         self._file = sys.stderr if file is None else file
-        self._shown = shown and done < steps
+        self._shown, self._redraw = shown and done < steps, redraw
         self._total, self._worked = (float(steps - done) if work is None else float(work)), 0.0
         self._started = self._written = self._stated = time.monotonic()
         self._written -= LOG_EVERY
@@ -66,7 +69,7 @@ class Bar:
         self._bar: Any = None
 
     def __enter__(self) -> Bar:
-        if self._shown and kind(self._file) != "log":
+        if self._shown and self._redraw and kind(self._file) != "log":
             from tqdm import tqdm
 
             self._bar = tqdm(
