@@ -139,7 +139,8 @@ explore.plot("slice", looked_at, records_of_ours)
 # %% [markdown]
 # Importance is that of the configurations which the tuner happened to try: one that moves all hyperparameters along a
 # line cannot tell them apart.
-#
+
+# %% [markdown]
 # ## Findings
 
 # %%
