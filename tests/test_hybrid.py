@@ -1,5 +1,6 @@
 """The hybrid tuner: its posterior, its generator, its moves, and what it is worth on problems with a known answer."""
 
+import doctest
 import math
 import time
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from scipy.stats import norm, qmc
 
+from helpers import samplers, surrogate
 from helpers.samplers import HybridSampler
 from helpers.samplers import hybrid as hybrid_module
 from helpers.samplers.hybrid import climb, grid, spread, stein
@@ -288,3 +290,11 @@ def test_thinking_takes_less_than_a_fifth_of_a_second():
 def test_bad_arguments_are_named(bad):
     with pytest.raises(ValueError, match="init_points must be a whole number of at least 2"):
         HybridSampler(init_points=bad)
+
+
+@pytest.mark.parametrize("module", [samplers, hybrid_module, surrogate])
+def test_the_examples_in_the_documentation_run(module):
+    tests = doctest.DocTestFinder(exclude_empty=True).find(module)
+    assert any(test.examples for test in tests)
+    for test in tests:
+        assert doctest.DocTestRunner().run(test).failed == 0, test.name

@@ -20,8 +20,8 @@ BATCH = 32  # generated points in one step
 STEPS = 20  # of the generator after every trial
 RATE = 0.05  # of its Adam
 CAUTION = 1.0  # standard deviations below the mean that the generator seeks
-TEMPERATURE = 0.2  # of the density that it is to draw from, in standard deviations of the losses
-REACH = 0.2  # root mean squared distance over the coordinates at which generated points repel each other
+TEMPERATURE = 0.1  # of the density that it is to draw from, in standard deviations of the losses
+REACH = 0.1  # root mean squared distance over the coordinates at which generated points repel each other
 GENERATED, UNIFORM = 128, 128  # points of which a suggestion is the best
 STARTS = 3  # of them that are improved coordinate by coordinate
 VALUES = 17  # of a coordinate that are tried, besides its neighbours
@@ -66,9 +66,9 @@ class HybridSampler(HistorySampler):
     The first `init_points` suggestions are spread evenly over the cube, u_k = s + k a modulo 1 with a random shift s
     and the d irrational steps a of Roberts' sequence. No configuration is suggested twice while the space has others.
 
-    On the generator paper's space under `described`, where the settings were chosen, step 3 is worth most. Without its
-    moves (`polish=False`) the generator finds good configurations earlier than uniform points do; with them, what the
-    generator adds (`generator=False` leaves it out) is within the noise between seeds.
+    The settings were chosen on the generator paper's space under `described` alone. There, without the moves of step 3
+    (`polish=False`), the generator's points lead to better configurations than uniform ones (`generator=False`); the
+    moves are worth more than either, and make up for a missing generator.
 
     Parameters
     ----------
