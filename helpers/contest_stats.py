@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -296,7 +297,11 @@ def random_curve(mse: ArrayLike, n: ArrayLike, *, level: float = LEVEL, seed: in
     values = np.where(np.isnan(values), np.nanmax(values), values)
     method = "ld_equal_tailed" if len(values) <= TIGHT else "ks"
     rng = np.random.default_rng([seed, len(values)])
-    low, _, high = EmpiricalDistribution.confidence_bands(values, level, a=0.0, method=method, n_jobs=1, generator=rng)
+    with warnings.catch_warnings():  # of equal values, such as failures: the band is then wider than it need be
+        warnings.simplefilter("ignore", RuntimeWarning)
+        low, _, high = EmpiricalDistribution.confidence_bands(
+            values, level, a=0.0, method=method, n_jobs=1, generator=rng
+        )
     whole = EmpiricalDistribution(values, a=0.0)
     # A greater distribution function means lesser values.
     return RandomCurve(

@@ -10,9 +10,12 @@ from __future__ import annotations
 import contextlib
 import math
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from helpers.lstm import EPOCHS
 from helpers.samplers.base import configuration_key
@@ -164,7 +167,7 @@ class Problem:
 
 
 class Tabular(Problem):
-    """The tabular benchmark's surrogate: an evaluation takes milliseconds and has no noise.
+    """The tabular benchmark's surrogate: an evaluation takes milliseconds.
 
     Parameters
     ----------
@@ -172,11 +175,14 @@ class Tabular(Problem):
         With `mse`, `seconds` and `fails`, each of an `LstmConfig`.
     space, protocol, identity, naive
         See `Problem`.
+    noise, optional
+        With `draw(level, rng)`: a residual of log10 MSE at that level, such as `surrogate.measured_noise`. A
+        configuration and a seed have one residual, as they have one training. Without it there is no noise.
     """
 
-    def __init__(self, surrogate: Any, space: str, protocol: str, **about: Any) -> None:
+    def __init__(self, surrogate: Any, space: str, protocol: str, *, noise: Any = None, **about: Any) -> None:
         super().__init__(space, protocol, **about)
-        self.surrogate = surrogate
+        self.surrogate, self.noise = surrogate, noise
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[Callable[[LstmConfig, int], Measurement]]:
@@ -184,7 +190,11 @@ class Tabular(Problem):
             seconds = float(self.surrogate.seconds(config))
             if self.surrogate.fails(config):
                 return Measurement(math.nan, seconds, "the surrogate says that it fails")
-            return Measurement(float(self.surrogate.mse(config)), seconds)
+            mse = float(self.surrogate.mse(config))
+            if self.noise is not None:
+                rng = np.random.default_rng([seed, zlib.crc32(repr(config).encode())])
+                mse *= 10.0 ** self.noise.draw(math.log10(mse), rng)
+            return Measurement(mse, seconds)
 
         yield measure
 

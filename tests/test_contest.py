@@ -125,6 +125,21 @@ def test_a_surrogate_is_measured_as_it_says():
     assert np.isnan(problem.naive) and not problem.reuse
 
 
+def test_the_noise_of_a_surrogate_belongs_to_configuration_and_seed():
+    class Noise:
+        def draw(self, level, rng):
+            return level + rng.normal()
+
+    surrogate = Bowl()
+    problem = entrants.Tabular(surrogate, "generator", "described", noise=Noise(), identity={})
+    configs = [config_from_params(UnitCube(lstm_space("generator")).decode(np.full(6, u))) for u in (0.3, 0.5)]
+    with problem.opened() as measure:
+        once = [[measure(config, seed).mse for config in configs] for seed in (0, 1)]
+        assert [[measure(config, seed).mse for config in configs] for seed in (0, 1)] == once
+    residuals = np.log10(once) - 2 * np.log10([surrogate.mse(config) for config in configs])
+    assert len(np.unique(residuals.round(9))) == 4
+
+
 # Many searches.
 
 
