@@ -201,6 +201,40 @@ def against(finals: pd.DataFrame, rival: str, tuners: Iterable[str] | None = Non
     return found.assign(p_holm=holm(found["p"].to_numpy(dtype=float)))
 
 
+def pairs(
+    finals: Mapping[Any, pd.DataFrame], tuners: Iterable[str], rivals: Iterable[str] | None = None
+) -> pd.DataFrame:
+    """P(improvement) of every tuner over every rival, on average over several problems.
+
+    A seed's share is the mean over the problems, and the interval is Wilson's for so many seeds as the problem with
+    fewest has: searches with one seed are not independent of each other, so that more problems are no more seeds.
+
+    Parameters
+    ----------
+    finals : mapping
+        Problem -> `results`.
+    tuners, rivals : iterable of str
+        The rivals are the tuners unless given.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `tuner`, `rival`, `problems`, `seeds`, `win`, `win_low`, `win_high`; pairs that met in no problem are
+        left out.
+    """
+    tuners = list(tuners)
+    rows = []
+    for a, b in itertools.product(tuners, tuners if rivals is None else list(rivals)):
+        met = [f[[a, b]].dropna() for f in finals.values() if a != b and a in f and b in f]
+        met = [pair for pair in met if len(pair)]
+        if met:
+            share = float(np.mean([improvement(pair[a], pair[b]).value for pair in met]))
+            seeds = min(len(pair) for pair in met)
+            win = proportion(share * seeds, seeds)
+            rows.append((a, b, len(met), seeds, win.value, win.low, win.high))
+    return pd.DataFrame(rows, columns=["tuner", "rival", "problems", "seeds", "win", "win_low", "win_high"])
+
+
 _RATIO = (("ratio", "value"), ("ratio_low", "low"), ("ratio_high", "high"))
 
 
