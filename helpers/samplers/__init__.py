@@ -9,9 +9,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_MODULES = {"GeneratorSampler": "generator", "GanSampler": "gan", "BayesianSampler": "bayesian"}
+_MODULES = {
+    "GeneratorSampler": "generator",
+    "GanSampler": "gan",
+    "BayesianSampler": "bayesian",
+    "HybridSampler": "hybrid",
+}
 
-__all__ = ["BayesianSampler", "GanSampler", "GeneratorSampler"]
+__all__ = ["BayesianSampler", "GanSampler", "GeneratorSampler", "HybridSampler"]
 
 
 def __getattr__(name: str) -> Any:
