@@ -11,6 +11,7 @@ repository on their path, and no common disk.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import logging
 import math
@@ -24,13 +25,17 @@ import numpy as np
 import pandas as pd
 
 from helpers import ledger
-from helpers.entrants import EVALUATIONS, NOTED, ContestError, Key, Measurement, Problem, Run, Task, play
+from helpers.entrants import EVALUATIONS, NOTED, Key, Run, Search, Task, legs, results
+from helpers.problems import ContestError, Measurement, Problem
 from helpers.space import lstm_space
 
 logger = logging.getLogger(__name__)
 
 LEG_SECONDS = 300.0  # of trainings: what a killed worker loses at most, beside the training under way
+TOGETHER = 8  # searches at most that one call takes, one after the other: a worker's start takes seconds
+SHARES = 32  # processes that a cluster is taken to have when searches are put together
 ATTEMPTS = 3  # times that a pool whose processes were killed is made anew without a leg in between
+
 
 # Many searches.
 
@@ -122,17 +127,15 @@ def _run(
 
     def learn(run: Run) -> None:
         if problem.reuse:
-            found = known.setdefault(run.seed, {})
-            for i, key in enumerate(run.params):
-                result = Measurement(run.mse[i], run.seconds[i], run.failed.get(str(run.first + i), ""))
-                found.setdefault(tuple(key), result)
+            known.setdefault(run.seed, {}).update(results(run))
 
     def calls() -> Iterator[Any]:
-        """Legs as workers become free, each with what is known by then."""
+        """Searches as workers become free, each with what is known by then; several share one worker's start."""
         while waiting:
-            task = waiting.popleft()
-            options = {"done": _of(runs, task), "known": dict(known.get(task.seed, {})), "limit": limit}
-            yield joblib.delayed(play)(task, problem, evaluations, **options)
+            many = max(1, min(TOGETHER, len(waiting) // (4 * (SHARES if dask else jobs))))
+            tasks = [waiting.popleft() for _ in range(min(many, len(waiting)))]
+            searches = [Search(task, _of(runs, task), dict(known.get(task.seed, {}))) for task in tasks]
+            yield joblib.delayed(legs)(problem, searches, evaluations, limit=limit)
 
     for run in runs.values():
         learn(run)
@@ -144,15 +147,13 @@ def _run(
         total=total, initial=begun, desc=name, unit="evaluation", disable=not progress, mininterval=interval
     ) as bar:
         while waiting:
-            # Searches on a surrogate take seconds: several travel together, with one copy of the surrogate.
-            many = 1 if problem.reuse else max(1, min(8, len(waiting) // (4 * jobs)))
-            pool = joblib.Parallel(n_jobs=-1 if dask else jobs, batch_size=many, return_as="generator_unordered")
+            pool = joblib.Parallel(n_jobs=-1 if dask else jobs, batch_size=1, return_as="generator_unordered")
             try:
-                for leg in pool(calls()):
+                for leg in itertools.chain.from_iterable(pool(calls())):
                     failures = 0
                     task = Task(leg.tuner, leg.seed, problem.space, problem.protocol)
                     run = _of(runs, task)
-                    if run.extend(leg):
+                    if len(leg) and run.extend(leg):
                         _write(file, _line(leg))
                         learn(leg)
                         bar.update(len(leg))

@@ -18,25 +18,30 @@ from helpers import contest_stats
 from helpers.figures import COLOURS, LABELS, LINES, MARKERS, Figure, new, style
 
 Problem = tuple[str, str]
-SPACE_NAMES: Mapping[str, str] = {"generator": "Generator paper's space", "gan": "GAN paper's space"}
+SPACE_NAMES: Mapping[str, str] = {"generator": "Generator's space", "gan": "GAN's space"}
 PROTOCOLS = ("described", "published", "clean")
 NAIVE, BETTER = COLOURS["naive"], "#FBF3DC"
 FINITE = 1e6  # of yesterday's close's error; a search without a success is drawn no farther
 
 
 def name_of(problem: Problem) -> str:
-    """The heading of a problem's panel."""
+    """What a problem is called."""
     return f"{SPACE_NAMES[problem[0]]}, {problem[1]}"
 
 
 def _grid(
-    problems: Sequence[Problem], width: float, height: float, **options: Any
+    problems: Sequence[Problem], width: float, height: float, *, beside: float = 1.0, **options: Any
 ) -> tuple[Figure, dict[Problem, Any]]:
-    """A figure with one panel a problem; `width` and `height` are a panel's, in inches."""
+    """A figure with one panel a problem; `width` and `height` are a panel's and `beside` what comes on top, inches."""
     spaces = [s for s in SPACE_NAMES if any(p[0] == s for p in problems)]
     protocols = [n for n in PROTOCOLS if any(p[1] == n for p in problems)]
     fig, axes = new(
-        1.0 + width * len(protocols), 0.9 + height * len(spaces), len(spaces), len(protocols), squeeze=False, **options
+        beside + width * len(protocols),
+        0.9 + height * len(spaces),
+        len(spaces),
+        len(protocols),
+        squeeze=False,
+        **options,
     )
     found = {}
     for i, space in enumerate(spaces):
@@ -53,11 +58,35 @@ def _plain(value: float, _: Any = None) -> str:
     return f"{value:,g}".replace("-", "−")
 
 
-def _log(axis: Any) -> None:
-    """Ticks of a logarithmic axis as plain numbers, at 1, 2 and 5."""
-    axis.set_major_locator(ticker.LogLocator(subs=(1.0, 2.0, 5.0), numticks=8))
+def _log(axis: Any, most: int = 8) -> None:
+    """Ticks of a logarithmic axis as plain numbers, as fine as its range asks for; call it when the limits are set."""
+    low, high = axis.get_view_interval()
+    decades = math.log10(high / low) if low > 0 else 10.0
+    steps = ((0.45, (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9)), (1.0, (1, 1.5, 2, 3, 5, 7)), (1.8, (1, 2, 5)))
+    subs = next((s for limit, s in steps if decades * 6 < limit * most), (1,))
+    axis.set_major_locator(ticker.LogLocator(subs=subs, numticks=most))
     axis.set_minor_locator(ticker.NullLocator())
     axis.set_major_formatter(ticker.FuncFormatter(_plain))
+
+
+def _naive_line(ax: Any, *, vertical: bool = False) -> None:
+    """Yesterday's close at 1 where it is near; else a word on which side it lies."""
+    low, high = ax.get_xlim() if vertical else ax.get_ylim()
+    if low < 4.0 and high > 0.25:
+        low, high = min(low, 0.8), max(high, 1.25)
+        if vertical:
+            ax.axvspan(low, 1.0, color=BETTER, lw=0, zorder=-1)
+            ax.axvline(1.0, color=NAIVE, lw=2.5, label="Yesterday's close")
+            ax.set_xlim(low, high)
+        else:
+            ax.axhline(1.0, color=NAIVE, lw=2.5, label="Yesterday's close")
+            ax.set_ylim(low, high)
+        return
+    arrow = ("◂" if low > 1 else "▸") if vertical else ("▾" if low > 1 else "▴")
+    place = (0.02 if low > 1 else 0.98, 0.02) if vertical or low > 1 else (0.02, 0.93)
+    side = "right" if vertical and low <= 1 else "left"
+    text = f"{arrow} yesterday's close at 1"
+    ax.text(*place, text, transform=ax.transAxes, fontsize=7.5, ha=side, va="bottom", color="#8A6A00", weight="bold")
 
 
 def _scale(naive: Mapping[Problem, float]) -> tuple[dict[Problem, float], str]:
@@ -70,7 +99,7 @@ def _scale(naive: Mapping[Problem, float]) -> tuple[dict[Problem, float], str]:
 def _band(ax: Any, x: np.ndarray, band: contest_stats.Band, tuner: str, unit: float, **options: Any) -> None:
     shown = np.isfinite(band.middle)
     high = np.minimum(band.high, np.nanmax(band.middle[shown], initial=0.0) * 10 + 1e-30)
-    ax.fill_between(x[shown], band.low[shown] / unit, high[shown] / unit, color=COLOURS[tuner], alpha=0.13, lw=0)
+    ax.fill_between(x[shown], band.low[shown] / unit, high[shown] / unit, color=COLOURS[tuner], alpha=0.09, lw=0)
     ax.plot(
         x[shown],
         band.middle[shown] / unit,
@@ -133,14 +162,11 @@ def ladder(
                     face = "white" if shown else colour
                     ax.plot(row.best / unit[problem], y, MARKERS[row.tuner], color=colour, ms=5.5, mfc=face, mew=1.2)
             ax.set_xscale("log")
+            low, high = ax.get_xlim()
+            ax.set_xlim(low, min(high, FINITE))
             if known:
-                low, high = ax.get_xlim()
-                low, high = min(low, 0.8), min(max(high, 1.25), FINITE)
-                ax.axvspan(low, 1.0, color=BETTER, lw=0, zorder=-1)
-                ax.axvline(1.0, color=NAIVE, lw=2.5)
-                ax.set_xlim(low, high)
-            _log(ax.xaxis)
-            ax.xaxis.get_major_locator().set_params(numticks=5)
+                _naive_line(ax, vertical=True)
+            _log(ax.xaxis, 5)
             ax.tick_params(axis="x", labelsize=8)
             ax.grid(axis="y", color="#F0F0F0")
             ax.set_yticks(list(place.values()), [LABELS[t] for t in place])
@@ -193,16 +219,15 @@ def curves(
                     values = contest_stats.at_seconds(values, spent, x)
                 _band(ax, x, contest_stats.median_band(values), tuner, unit[problem])
             ax.set_yscale("log")
-            _log(ax.yaxis)
             if seconds:
                 ax.set_xscale("log")
-                _log(ax.xaxis)
-                ax.xaxis.get_major_locator().set_params(numticks=4)
+                _log(ax.xaxis, 5)
             else:
                 ax.xaxis.set_major_locator(ticker.MaxNLocator(5, integer=True))
             ax.tick_params(labelsize=8)
             if label != "Best MSE (scaled units)":
-                ax.axhline(1.0, color=NAIVE, lw=2.5, label="Yesterday's close")
+                _naive_line(ax)
+            _log(ax.yaxis)
         fig.supxlabel("Seconds of training and of the tuner" if seconds else "Evaluations", fontsize=10)
         fig.supylabel(label, fontsize=10)
         _legend(fig, axes)
@@ -276,6 +301,7 @@ def wins(table: pd.DataFrame, tuners: Sequence[str]) -> Figure:
         ax.set_xticks(range(len(tuners)), names, rotation=45, ha="left", rotation_mode="anchor")
         ax.xaxis.tick_top()
         ax.set_yticks(range(len(tuners)), names)
+        ax.set_ylabel("P(better than the tuner above), %")
         ax.tick_params(length=0, labelsize=8.5)
         ax.grid(visible=False)
         for side in ax.spines.values():
@@ -298,13 +324,12 @@ def fronts(tables: Mapping[Problem, pd.DataFrame], naive: Mapping[Problem, float
             ax.plot(spent[best], errors[best], color="#999999", lw=1, drawstyle="steps-post", zorder=1)
             for tuner, x, y in zip(table["tuner"], spent, errors, strict=True):
                 ax.plot(x, y, MARKERS[tuner], color=COLOURS[tuner], ms=6, ls="none", label=LABELS[tuner])
-            if label != "Best MSE (scaled units)":
-                ax.axhline(1.0, color=NAIVE, lw=2.5)
             ax.set_xscale("log")
             ax.set_yscale("log")
-            for axis in (ax.xaxis, ax.yaxis):
-                _log(axis)
-            ax.xaxis.get_major_locator().set_params(numticks=5)
+            if label != "Best MSE (scaled units)":
+                _naive_line(ax)
+            _log(ax.xaxis, 5)
+            _log(ax.yaxis)
             ax.tick_params(labelsize=8)
         fig.supxlabel(f"Seconds of {evaluations} trainings and of the tuner", fontsize=10)
         fig.supylabel(label, fontsize=10)
@@ -315,7 +340,7 @@ def fronts(tables: Mapping[Problem, pd.DataFrame], naive: Mapping[Problem, float
 def agreement(ranks: Mapping[Problem, tuple[pd.Series, pd.Series]]) -> Figure:
     """Mean ranks of the tuners on the tabular benchmark and in real trainings, one panel a problem that has both."""
     with style():
-        fig, axes = _grid(list(ranks), 3.2, 2.9)
+        fig, axes = _grid(list(ranks), 3.0, 2.9, beside=3.2)
         for problem, ax in axes.items():
             one, other = ranks[problem]
             last = max(2, len(one)) + 0.5

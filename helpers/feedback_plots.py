@@ -47,7 +47,7 @@ def feedback(
         Mean cosine of each tuner over its searches.
     """
     with style():
-        fig, (left, right) = new(7.2, 3.9, 1, 2, width_ratios=(1, 1.05))
+        fig, (left, right) = new(7.4, 4.8, 1, 2, width_ratios=(1, 1.05))
         rivals = list(dict.fromkeys(r for table in compared.values() for r in table["rival"]))
         rows = []
         for rival in rivals:
@@ -76,7 +76,7 @@ def feedback(
         right.set_ylim(-1, 1)
         right.xaxis.set_major_locator(ticker.MaxNLocator(6, integer=True))
         right.set_xlabel("Iteration")
-        right.set_ylabel("Cosine: update and way downhill")
+        right.set_ylabel("Cosine with the way downhill")
         right.legend(loc="upper center", bbox_to_anchor=(0.45, -0.2), fontsize=8)
         return fig
 
@@ -94,7 +94,7 @@ def gan(entropies: Mapping[str, pd.DataFrame], names: Mapping[str, str], found: 
     """
     first, *others = entropies
     with style():
-        fig, (left, right) = new(7.2, 3.6, 1, 2, width_ratios=(1.15, 1))
+        fig, (left, right) = new(7.4, 4.4, 1, 2, width_ratios=(1.15, 1))
         for i, (name, values) in enumerate(entropies[first].items()):
             dashes = ("-", "--", "-.")[i % 3]
             left.plot(values.index, values, lw=1.1, color=PARTS[i % len(PARTS)], ls=dashes, label=names[name])
@@ -104,7 +104,7 @@ def gan(entropies: Mapping[str, pd.DataFrame], names: Mapping[str, str], found: 
         left.set_ylim(0, 1.04)
         left.xaxis.set_major_locator(ticker.MaxNLocator(6, integer=True))
         left.set_xlabel("Evaluation")
-        left.set_ylabel("Entropy over the seeds (1: uniform)")
+        left.set_ylabel("Entropy (1: uniform)")
         left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, fontsize=8)
         right.plot([0, 1], [0, 1], color="#777777", lw=0.8)
         if math.isfinite(found.base.value):
@@ -118,7 +118,7 @@ def gan(entropies: Mapping[str, pd.DataFrame], names: Mapping[str, str], found: 
         )
         right.set_xlim(-0.02, 1.02)
         right.set_ylim(-0.02, 1.02)
-        right.set_xlabel("Discriminator: probability of being real")
+        right.set_xlabel("Probability that the discriminator says")
         right.set_ylabel("Share among the best so far")
         right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=8)
         return fig

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from helpers.entrants import Measurement, Problem
+from helpers.problems import Measurement, Problem
 from helpers.space import UnitCube, lstm_space, params_from_config
 
 ERROR = 0.01  # at the centre of the bowl

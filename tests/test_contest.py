@@ -16,9 +16,10 @@ import pytest
 from conftest import make_prices
 from contest_problems import ERROR, Bowl, Lethal, lesson, nothing
 
-from helpers import contest, entrants, paths, trial, windows
+from helpers import contest, entrants, paths, problems, trial, windows
 from helpers.contest import ContestError, hold
-from helpers.entrants import Measurement, Run, Task, play
+from helpers.entrants import Run, Task, play
+from helpers.problems import Measurement
 from helpers.space import SPACES, UnitCube, config_from_params, lstm_space
 
 FAST = [name for name in entrants.ENTRANTS if not name.startswith("bayesian") and name != "hybrid"]
@@ -115,7 +116,7 @@ def test_a_task_that_cannot_be_is_refused_in_one_sentence(values, message):
 
 def test_a_surrogate_is_measured_as_it_says():
     surrogate = Bowl()
-    problem = entrants.Tabular(surrogate, "generator", "described", identity={"benchmark": "x"})
+    problem = problems.Tabular(surrogate, "generator", "described", identity={"benchmark": "x"})
     deep = config_from_params(UnitCube(lstm_space("generator")).decode(np.full(6, 0.99)))
     middle = config_from_params(UnitCube(lstm_space("generator")).decode(np.full(6, 0.5)))
     with problem.opened() as measure:
@@ -131,7 +132,7 @@ def test_the_noise_of_a_surrogate_belongs_to_configuration_and_seed():
             return level + rng.normal()
 
     surrogate = Bowl()
-    problem = entrants.Tabular(surrogate, "generator", "described", noise=Noise(), identity={})
+    problem = problems.Tabular(surrogate, "generator", "described", noise=Noise(), identity={})
     configs = [config_from_params(UnitCube(lstm_space("generator")).decode(np.full(6, u))) for u in (0.3, 0.5)]
     with problem.opened() as measure:
         once = [[measure(config, seed).mse for config in configs] for seed in (0, 1)]
@@ -250,13 +251,13 @@ def test_damaged_foreign_and_busy_records_are_refused(tmp_path):
 def test_trainings_run_in_a_process_of_their_own(tmp_path):
     dataset = windows.Dataset(make_prices(), windows.protocol("described"))
     evaluator = functools.partial(trial.Evaluator, work=lesson, prepare=nothing)
-    problem = entrants.Trained(dataset, "generator", epochs=1, evaluator=evaluator)
+    problem = problems.Trained(dataset, "generator", epochs=1, evaluator=evaluator)
     assert problem.naive == pytest.approx(dataset.naive_metrics()["mse"])
     path = contest.records_path(tmp_path, problem)
     assert path.name == "contest_generator_described.jsonl"
     table = hold(path, problem, ["random"], [0], evaluations=3, jobs=1, progress=False)
     np.testing.assert_allclose(table["mse"], table["layers"] / 100)
-    other = entrants.Trained(dataset, "generator", epochs=2)
+    other = problems.Trained(dataset, "generator", epochs=2)
     with pytest.raises(ContestError, match="another epochs"):
         hold(path, other, ["random"], [0], evaluations=3)
 
@@ -320,7 +321,7 @@ def test_on_a_dask_cluster_a_killed_worker_loses_and_doubles_nothing(cluster, tm
     # The cluster trains as well: an evaluation is a subprocess of the worker.
     dataset = windows.Dataset(make_prices(), windows.protocol("described"))
     evaluator = functools.partial(trial.Evaluator, work=lesson, prepare=nothing)
-    trained = entrants.Trained(dataset, "generator", evaluator=evaluator)
+    trained = problems.Trained(dataset, "generator", evaluator=evaluator)
     table = hold(tmp_path / "t.jsonl", trained, ["random"], [0], evaluations=2, dask=address, progress=False)
     np.testing.assert_allclose(table["mse"], table["layers"] / 100)
 
