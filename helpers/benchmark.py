@@ -389,22 +389,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--configs", type=int, default=CONFIGS, help="configurations to train once")
     parser.add_argument("--noise", type=_noise, default=(0, 0), metavar="50x10", help="configurations x seeds")
     parser.add_argument("--jobs", type=int, default=1, help="workers at the same time")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where records and tables lie")
     parser.add_argument("--pack", action="store_true", help="gather the records in the table instead")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    space, name, folder = options.space, options.protocol, options.folder
     try:
         if options.pack:
-            path = pack(options.space)
-            logger.warning("%s holds %d trainings.", path.name, len(table(options.space)))
+            path = pack(space, folder)
+            logger.warning("%s holds %d trainings.", path.name, len(table(space, folder=folder)))
             return 0
-        dataset = Dataset(load(), protocol(options.protocol))
+        dataset = Dataset(load(), protocol(name))
         known: set[tuple[str, int, int]] = set()
-        if table_path(options.space).exists():
-            held = table(options.space)
-            held = held[held["data_sha256"] == dataset.data_sha256]
+        if table_path(space, folder).exists():
+            held = table(space, folder=folder)
+            held = held[held["protocol"] == name]
+            if (held["data_sha256"] != dataset.data_sha256).any():
+                raise BenchmarkError(
+                    f"{table_path(space).name} holds trainings on other closes ({held['data_sha256'].iloc[0][:12]} "
+                    f"instead of {dataset.data_sha256[:12]}): use the same, or another folder."
+                )
             known = set(held[["protocol", "index", "repeat"]].itertuples(index=False, name=None))
-        wanted = tasks(options.space, options.protocol, configs=options.configs, noise=options.noise)
-        collect(records_path(options.space, options.protocol), wanted, dataset, jobs=options.jobs, known=known)
+        wanted = tasks(space, name, configs=options.configs, noise=options.noise)
+        path = records_path(space, name, folder)
+        collect(path, wanted, dataset, jobs=options.jobs, known=known, evaluator=Evaluator)
     except (BenchmarkError, PricesError) as error:
         logger.error("%s", error)
         return 1
