@@ -28,7 +28,7 @@ import numba
 import numpy as np
 from numba import uint32
 
-from helpers.simd import WIDTH, at, clip, draw, fill, fma, keep, load, store, sums, total
+from helpers.simd import WIDTH, at, borrow, clip, draw, fill, fma, keep, leap, load, store, sums, total
 
 _OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "boundscheck": False}
 _INLINE = {**_OPTIONS, "forceinline": True}
@@ -218,10 +218,12 @@ def weight_gradient(grad, units, n_rows, start, stop, rows, gates):
 
 @numba.njit(**_OPTIONS)
 def backward_layer(
-    w, grad, units, inputs, n_rows, length, rows, gates, cell, tanh_cell, flow, flow_rows, from_above, bits, threshold,
-    scale, needs_input, dc, tile
+    w, grad, stride, units, inputs, n_rows, length, rows, gates, cell, tanh_cell, flow, flow_rows, from_above, bits,
+    threshold, scale, needs_input, dc, tile
 ):  # fmt: skip
     """Back through one layer: dz into `gates`, the weights' gradient into `grad`, d[h_{t-1}, x_t] into `flow`.
+
+    The gradient comes in tiles of `tile` time steps, the last ones first; tile j is added at `grad[j * stride :]`.
 
     `flow` (length + 1, flow_rows): block t holds, from the layer above, the derivative by its x_t in the rows from
     `units` on, which is read before this layer overwrites the block with its own. Block `length` holds the derivative
@@ -234,6 +236,7 @@ def backward_layer(
     for u in range(units):
         store(dc, u * WIDTH, zero)
     stop = length
+    at_tile = 0
     for t in range(length - 1, -1, -1):
         unit = t * units * WIDTH
         gate = unit * 4
@@ -276,7 +279,8 @@ def backward_layer(
             store(flow, q + 2 * WIDTH, c)
             store(flow, q + 3 * WIDTH, d)
         if stop - t == tile or t == 0:
-            weight_gradient(grad, units, n_rows, t, stop, rows, gates)
+            weight_gradient(grad[at_tile:], units, n_rows, t, stop, rows, gates)
+            at_tile += stride
             stop = t
 
 
@@ -347,8 +351,11 @@ def chunk_forward(net, w, x, order, first, last, tape, top, state, threshold, sc
 
 
 @numba.njit(**_OPTIONS)
-def chunk_backward(net, w, grad, d_prediction, tape, top, threshold, scale, tile):
-    """Add the gradient of the chunk that `chunk_forward` saw last; `d_prediction`: lanes, 0 where no window is."""
+def chunk_backward(net, w, grad, stride, d_prediction, tape, top, threshold, scale, tile):
+    """Add the gradient of the chunk that `chunk_forward` saw last; `d_prediction`: lanes, 0 where no window is.
+
+    `stride` as in `backward_layer`: 0 adds all to `grad`.
+    """
     layers, units, features, length = net
     rows_all, gates_all, cell_all, tanh_all, bits_all, flow, dc = tape
     r0 = _rows_of(units, features)
@@ -376,7 +383,7 @@ def chunk_backward(net, w, grad, d_prediction, tape, top, threshold, scale, tile
             for u in range(units):
                 store(flow, final + u * WIDTH, fill(_ZERO))
         backward_layer(
-            w[w_at:], grad[w_at:], units, inputs, n_rows, length, rows_all[rows_at : rows_at + size],
+            w[w_at:], grad[w_at:], stride, units, inputs, n_rows, length, rows_all[rows_at : rows_at + size],
             gates_all[layer * 4 * n : (layer + 1) * 4 * n], cell_all[layer * n1 : (layer + 1) * n1],
             tanh_all[layer * n : (layer + 1) * n], flow, flow_rows, layer + 1 < layers,
             bits_all[layer * length * units : (layer + 1) * length * units], threshold, scale, layer > 0, dc, tile
@@ -390,35 +397,133 @@ def _rows_of(units, inputs):
 
 
 @numba.njit(**_OPTIONS)
+def chunk_gradient(
+    net, w, grad, stride, x, y, order, first, stop, windows, tape, top, lane, state, threshold, scale, tile
+):  # fmt: skip
+    """Add to `grad` what the windows order[first:stop] (at most 16 of them) give to their batch's gradient.
+
+    Returns their sum of squared errors. `windows`: size of the batch, over which the loss is a mean.
+    """
+    store(lane, 0, chunk_forward(net, w, x, order, first, stop, tape, top, state, threshold, scale))
+    loss = 0.0
+    for k in range(WIDTH):
+        if first + k < stop:
+            error = lane[k] - y[order[first + k]]
+            loss += float(error) * float(error)
+            lane[k] = np.float32(2.0) * error / np.float32(windows)
+        else:
+            lane[k] = _ZERO
+    chunk_backward(net, w, grad, stride, load(lane, 0), tape, top, threshold, scale, tile)
+    return loss
+
+
+@numba.njit(**_INLINE)
+def tape_of(tapes, k):
+    """The tape of thread k, borrowed."""
+    return (
+        borrow(tapes[0][k]), borrow(tapes[1][k]), borrow(tapes[2][k]), borrow(tapes[3][k]), borrow(tapes[4][k]),
+        borrow(tapes[5][k]), borrow(tapes[6][k])
+    )  # fmt: skip
+
+
+@numba.njit(**_OPTIONS)
+def add_and_clear(grad, tiles):
+    """Add the tiles, one after the other, to `grad`, and leave zeros."""
+    size = grad.size
+    zero = fill(_ZERO)
+    for start in range(0, tiles.size, size):
+        k = 0
+        while k + WIDTH <= size:
+            store(grad, k, load(grad, k) + load(tiles, start + k))
+            store(tiles, start + k, zero)
+            k += WIDTH
+        while k < size:
+            grad[k] += tiles[start + k]
+            tiles[start + k] = _ZERO
+            k += 1
+
+
+@numba.njit(parallel=True, **_OPTIONS)
+def shared_gradient(
+    net, w, grad, x, y, order, start, stop, tapes, top, lane, tiles, states, share, jump, threshold, scale, tile
+):  # fmt: skip
+    """What the loop over the chunks of a batch in `train_epoch` does, on several threads, to the last bit.
+
+    Each thread takes `share` neighbouring chunks at a time. Its generators of dropout masks start where those of one
+    thread would stand by then. Sums of floats depend on their order: the first thread adds to `grad`, the others keep
+    each addend in a tile, and these are added afterwards, in the order of one thread.
+    """
+    threads = top.shape[0]
+    losses = np.zeros(threads)
+    loss = 0.0
+    step = share * WIDTH
+    stride = w.size
+    for group in range(start, stop, threads * step):
+        used = min(threads, (stop - group + step - 1) // step)
+        for k in range(1, used):
+            states[k] = states[k - 1]
+            if threshold:
+                leap(states[k], jump)
+        for k in numba.prange(used):
+            tape, w_, x_, y_, order_ = tape_of(tapes, k), borrow(w), borrow(x), borrow(y), borrow(order)
+            top_, lane_, state_ = borrow(top[k]), borrow(lane[k]), borrow(states[k])
+            mine = borrow(tiles[k - 1]) if k else borrow(grad)
+            here = group + k * step
+            total_loss = 0.0
+            position = 0
+            for first in range(here, min(here + step, stop), WIDTH):
+                total_loss += chunk_gradient(
+                    net, w_, mine[position:], stride if k else 0, x_, y_, order_, first, stop, stop - start, tape, top_,
+                    lane_, state_, threshold, scale, tile
+                )  # fmt: skip
+                position += tiles.shape[1] // share if k else 0
+            losses[k] = total_loss
+        states[0] = states[used - 1]
+        for k in range(used):
+            loss += losses[k]
+            if k:
+                add_and_clear(grad, tiles[k - 1])
+    return loss
+
+
+@numba.njit(**_INLINE)
+def tile_of(units):
+    """Time steps whose gradient is summed at once: their tape stays in the innermost cache."""
+    return max(8, min(48, 8192 // (5 * units * 4)))
+
+
+@numba.njit(**_OPTIONS)
 def train_epoch(
-    net, w, grad, m, v, step, x, y, order, batch_size, rate, keep_probability, tape, top, lane, state
+    net, w, grad, m, v, step, x, y, order, batch_size, rate, keep_probability, tapes, top, lane, tiles, states, share,
+    jump
 ):  # fmt: skip
     """One epoch over the windows `order` in batches; returns (mean squared training loss, updates made so far).
 
     Stops at the first batch whose loss is not finite. The last batch may be smaller; its gradient is a mean over its
-    own windows, as in Keras.
+    own windows, as in Keras. The chunks of a batch come one after the other, or, with `share` above 0, that many at a
+    time on each of Numba's threads; the result is the same to the last bit, but for the rounding of the loss.
     """
-    units = net[1]
     threshold = uint32(0)
     if keep_probability < 1.0:
         threshold = uint32(np.floor(keep_probability * 4294967296.0))
     scale = np.float32(1.0 / keep_probability)
-    tile = max(8, min(48, 8192 // (5 * units * 4)))
+    tile = tile_of(net[1])
     loss = 0.0
     for start in range(0, order.size, batch_size):
         stop = min(start + batch_size, order.size)
         grad[:] = _ZERO
         batch_loss = 0.0
-        for first in range(start, stop, WIDTH):
-            store(lane, 0, chunk_forward(net, w, x, order, first, stop, tape, top, state, threshold, scale))
-            for k in range(WIDTH):
-                if first + k < stop:
-                    error = lane[k] - y[order[first + k]]
-                    batch_loss += float(error) * float(error)
-                    lane[k] = np.float32(2.0) * error / np.float32(stop - start)
-                else:
-                    lane[k] = _ZERO
-            chunk_backward(net, w, grad, load(lane, 0), tape, top, threshold, scale, tile)
+        if share and stop - start > share * WIDTH:
+            batch_loss += shared_gradient(
+                net, w, grad, x, y, order, start, stop, tapes, top, lane, tiles, states, share, jump, threshold,
+                scale, tile
+            )  # fmt: skip
+        else:
+            for first in range(start, stop, WIDTH):
+                batch_loss += chunk_gradient(
+                    net, w, grad, 0, x, y, order, first, stop, stop - start, tape_of(tapes, 0), top[0], lane[0],
+                    states[0], threshold, scale, tile
+                )  # fmt: skip
         loss += batch_loss
         if not np.isfinite(batch_loss):
             return np.nan, step
@@ -428,10 +533,12 @@ def train_epoch(
 
 
 @numba.njit(**_OPTIONS)
-def predict(net, w, x, tape, top, lane, state, out):
+def predict(net, w, x, tapes, top, lane, states, out):
     """Predictions for all windows of x into `out`, without dropout."""
     order = np.arange(x.shape[0])
+    tape = tape_of(tapes, 0)
     for first in range(0, order.size, WIDTH):
-        store(lane, 0, chunk_forward(net, w, x, order, first, order.size, tape, top, state, uint32(0), np.float32(1.0)))
+        chunk = chunk_forward(net, w, x, order, first, order.size, tape, top[0], states[0], uint32(0), np.float32(1.0))
+        store(lane[0], 0, chunk)
         for k in range(min(WIDTH, order.size - first)):
-            out[first + k] = lane[k]
+            out[first + k] = lane[0, k]

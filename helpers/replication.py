@@ -128,6 +128,12 @@ def reading(name: str) -> Reading:
     return READINGS[name]
 
 
+def with_same_rates(name: str, protocol: str) -> str:
+    """The name of the reading under `protocol` that takes the learning rates as the reading `name` does."""
+    factor = reading(name).factor
+    return next(r.name for r in READINGS.values() if r.protocol == protocol and r.factor == factor)
+
+
 def published_config(table: str, row: int, *, factor: float = 1.0) -> LstmConfig:
     """The configuration of one published row (counted from 1), its learning rate multiplied by `factor`.
 

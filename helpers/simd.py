@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import operator
 
+import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -132,6 +133,23 @@ def clip(typingctx, a, limit):
     return lanes_type(lanes_type, lanes_type), codegen
 
 
+@intrinsic
+def borrow(typingctx, array):
+    """The same array without its count of references, which the caller's array keeps.
+
+    Every slice of an array counts references to its memory up and down, one atomic operation each, and threads that
+    do so for the same memory wait for one another: twice the time of a small chunk.
+    """
+
+    def codegen(context, builder, signature, args):
+        view = context.make_array(signature.args[0])(context, builder, args[0])
+        view.meminfo = ir.Constant(view.meminfo.type, None)
+        view.parent = ir.Constant(view.parent.type, None)
+        return view._getvalue()
+
+    return array(array), codegen
+
+
 def _elementwise(name):
     @intrinsic
     def operation(typingctx, a, b):
@@ -235,6 +253,48 @@ def draw(typingctx, state, position, threshold):
         return builder.bitcast(hit, ir.IntType(16))
 
     return types.uint16(state, types.intp, types.uint32), codegen
+
+
+def jump(draws: int) -> np.ndarray:
+    """What `draws` calls of `draw` do to a generator: shape (128, 4), uint32, for `leap`.
+
+    One step of xorshift128 is linear over the field of two elements: a matrix, 128 x 128, whose power is the jump. Row
+    32 w + b is the state that follows from word w having bit b alone.
+    """
+    x, y, z, w = np.eye(4, dtype=np.uint32)[:, :, None] << np.arange(32, dtype=np.uint32)
+    x, y, z, w = (word.ravel() for word in (x, y, z, w))
+    t = x ^ (x << np.uint32(11))
+    step = np.stack([y, z, w, w ^ (w >> np.uint32(19)) ^ t ^ (t >> np.uint32(8))], axis=1)
+    base = _bits(step)
+    power = np.eye(128, dtype=np.float32)
+    while draws:
+        if draws & 1:
+            power = power @ base % 2
+        base = base @ base % 2
+        draws >>= 1
+    return (power.reshape(128, 4, 32).astype(np.uint32) << np.arange(32, dtype=np.uint32)).sum(axis=2, dtype=np.uint32)
+
+
+def _bits(states: np.ndarray) -> np.ndarray:
+    """States (n, 4) uint32 as bits, (n, 128) float32: sums of at most 128 of them are exact."""
+    return (states[:, :, None] >> np.arange(32, dtype=np.uint32) & 1).reshape(len(states), 128).astype(np.float32)
+
+
+@numba.njit(cache=True, nogil=True)
+def leap(state, matrix):
+    """Advance the 16 generators of `state` (64,) by the draws of `matrix` (see `jump`)."""
+    for lane in range(WIDTH):
+        a = b = c = d = np.uint32(0)
+        for word in range(4):
+            value = state[word * WIDTH + lane]
+            for bit in range(32):
+                chosen = np.uint32(0) - (value >> np.uint32(bit) & np.uint32(1))
+                row = word * 32 + bit
+                a ^= matrix[row, 0] & chosen
+                b ^= matrix[row, 1] & chosen
+                c ^= matrix[row, 2] & chosen
+                d ^= matrix[row, 3] & chosen
+        state[lane], state[WIDTH + lane], state[2 * WIDTH + lane], state[3 * WIDTH + lane] = a, b, c, d
 
 
 @intrinsic

@@ -181,7 +181,8 @@ def train_and_measure(
     from helpers import lstm
 
     windows = dataset.windows(config.sequence_length, stage=stage)
-    model = lstm.build(config, seed=seed)
+    engine = training.choose_engine(engine)
+    model = (lstm.build if engine == "keras" else lstm.initial_weights)(config, seed=seed)
     try:
         wall, cpu = time.perf_counter(), time.process_time()
         training.fit(model, config, windows.x_train, windows.y_train, epochs=epochs, seed=seed, engine=engine)
@@ -190,7 +191,8 @@ def train_and_measure(
         metrics = error_metrics(actual, predicted.astype(np.float64))
         seconds, cpu_seconds = time.perf_counter() - wall, time.process_time() - cpu
     finally:
-        keras.backend.clear_session()  # models pile up otherwise
+        if engine == "keras":
+            keras.backend.clear_session()  # models pile up otherwise
     points = error_metrics(dataset.to_points(actual, stage=stage), dataset.to_points(predicted, stage=stage))
     metrics |= {f"{name}_points": points[name] for name in ("mse", "rmse", "mae")}
     return Measured(metrics, predicted.astype(np.float32), seconds, cpu_seconds)
@@ -202,7 +204,8 @@ def warm_up(engine: str) -> None:
 
     config = LstmConfig(layers=1, units=1, learning_rate=0.001, batch_size=16, sequence_length=2, dropout_rate=0.1)
     x, y = np.zeros((32, 2, 1), np.float32), np.zeros(32, np.float32)
-    model = lstm.build(config, seed=0)
+    engine = training.choose_engine(engine)
+    model = (lstm.build if engine == "keras" else lstm.initial_weights)(config, seed=0)
     training.fit(model, config, x, y, epochs=1, seed=0, engine=engine)
     training.predict(model, config, x, engine=engine)
 

@@ -302,3 +302,8 @@ def short_prices_long():
     from tests.conftest import make_prices
 
     return make_prices(900, seed=1)
+
+
+def test_same_rates_under_another_split() -> None:
+    assert replication.with_same_rates("chronological_x10", "clean") == "clean_x10"
+    assert replication.with_same_rates("shuffled", "described") == "chronological"

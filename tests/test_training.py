@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from concurrent.futures import ThreadPoolExecutor
 
@@ -72,7 +73,7 @@ def test_gradient_equals_keras_in_float64(layers, units, length, dropout_rate) -
     lane = aligned(WIDTH)
     one_chunk(net, packed, x, y, order, threshold, scale, gradient, lane)
 
-    bits = net.tape[4].reshape(layers, length, units)
+    bits = net.tapes[4][0].reshape(layers, length, units)
     masks = (bits[..., None] >> np.arange(samples, dtype=np.uint16) & 1).transpose(0, 3, 1, 2)  # layer, window, t, unit
 
     hidden = inputs = keras.Input((length, 1), dtype="float64")
@@ -103,14 +104,14 @@ def one_chunk(net, packed, x, y, order, threshold, scale, gradient, lane) -> Non
         store(lane, 0, forward(shape, w, x, order, 0, order.size, tape, top, state, threshold, scale))
         for k in range(16):
             lane[k] = np.float32(2) * (lane[k] - y[k]) / np.float32(order.size) if k < order.size else np.float32(0)
-        backward(shape, w, gradient, load(lane, 0), tape, top, threshold, scale, 4)
+        backward(shape, w, gradient, 0, load(lane, 0), tape, top, threshold, scale, 4)
 
     from helpers.simd import load, store
 
     forward, backward = lstm_kernels.chunk_forward, lstm_kernels.chunk_backward
-    state = net.dropout_state(5)
+    state, tape = net.dropout_states(5)[0], tuple(array[0] for array in net.tapes)
     flat = x.reshape(len(x), -1)
-    run(net.shape, packed, flat, y, order, net.tape, net.top, state, threshold, scale, gradient, lane)
+    run(net.shape, packed, flat, y, order, tape, net.top[0], state, threshold, scale, gradient, lane)
 
 
 def lane_forecast(net, packed, x, order, threshold, scale) -> np.ndarray:
@@ -125,8 +126,8 @@ def lane_forecast(net, packed, x, order, threshold, scale) -> np.ndarray:
         store(lane, 0, forward(shape, w, x, order, 0, order.size, tape, top, state, threshold, scale))
 
     lane = aligned(WIDTH)
-    state = net.dropout_state(5)
-    run(net.shape, packed, x.reshape(len(x), -1), order, net.tape, net.top, state, threshold, scale, lane)
+    state, tape = net.dropout_states(5)[0], tuple(array[0] for array in net.tapes)
+    run(net.shape, packed, x.reshape(len(x), -1), order, tape, net.top[0], state, threshold, scale, lane)
     return lane[: len(x)]
 
 
@@ -146,7 +147,7 @@ def test_dropout_keeps_its_share() -> None:
 
     n = 200_000
     for keep in (0.1, 0.5, 0.9):
-        share = count(training.FastNet.dropout_state(0), np.uint32(keep * 2**32), n)
+        share = count(training.FastNet(config()).dropout_states(0)[0], np.uint32(keep * 2**32), n)
         assert np.abs(share - keep).max() < 5 * np.sqrt(keep * (1 - keep) / n)  # every lane within five standard errors
 
 
@@ -160,6 +161,91 @@ def test_forecasts_equal_keras_for_a_last_partial_chunk() -> None:
         rtol=1e-5,
         atol=1e-6,
     )
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    layers=st.integers(1, 3),
+    units=st.integers(1, 9),
+    length=st.integers(1, 60),
+    batch_size=st.integers(17, 300),
+    samples=st.integers(20, 400),
+    dropout_rate=st.sampled_from([0.0, 0.3]),
+    kept=st.sampled_from([1 << 10, 1 << 19]),
+)
+def test_threads_change_no_bit(layers, units, length, batch_size, samples, dropout_rate, kept) -> None:
+    c = config(layers, units, 1e-2, batch_size, length, dropout_rate)
+    x, y = windows(samples, length)
+    trained = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "SHARED_FLOP", 0.0)
+        patch.setattr(training, "SHARED_TRAINING", 0.0)
+        patch.setattr(training, "TILES_BYTES", kept)  # the smaller one forces several rounds a batch
+        for threads in (1, 2):
+            trained[threads] = lstm.initial_weights(c, seed=3)
+            with watched() as shares:
+                training.fit(trained[threads], c, x, y, epochs=2, seed=7, engine="fast", threads=threads)
+            assert (shares[0] > 0) == (threads == 2)  # the threads did share the batches
+    assert all(np.array_equal(a, b) for a, b in zip(trained[1], trained[2], strict=True))
+
+
+@contextlib.contextmanager
+def watched():
+    """Collects the shares (chunks of a thread at a time) that trainings take."""
+    shares, sharing = [], training.FastNet.sharing
+
+    def noted(self, *arguments):
+        found = sharing(self, *arguments)
+        shares.append(found[0])
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training.FastNet, "sharing", noted)
+        yield shares
+
+
+def test_small_trainings_are_not_shared(monkeypatch) -> None:
+    x, y = windows(64, 5)
+    with watched() as shares:
+        training.fit(
+            lstm.initial_weights(config(), seed=0), config(batch_size=64), x, y, seed=0, engine="fast", threads=2
+        )
+    assert shares == [0]
+
+
+@pytest.mark.parametrize("draws", [0, 1, 2, 63, 100_000])
+def test_a_jump_equals_so_many_draws(draws: int) -> None:
+    import numba
+
+    from helpers import simd
+
+    @numba.njit
+    def draw_all(state, n):
+        for _ in range(n):
+            simd.draw(state, 0, numba.uint32(1))
+
+    one_by_one, jumped = (training.FastNet(config()).dropout_states(4)[0] for _ in range(2))
+    draw_all(one_by_one, draws)
+    simd.leap(jumped, simd.jump(draws))
+    assert np.array_equal(one_by_one, jumped)
+
+
+@pytest.mark.parametrize(("layers", "units", "features"), [(1, 1, 1), (3, 7, 2), (2, 50, 1)])
+def test_initial_weights_are_those_of_the_model(layers, units, features) -> None:
+    c = config(layers, units)
+    model, weights = lstm.build(c, seed=11, features=features), lstm.initial_weights(c, seed=11, features=features)
+    for a, b in zip(model.get_weights(), weights, strict=True):
+        assert a.dtype == b.dtype and np.array_equal(a, b)
+
+
+def test_weights_alone_train_like_the_model() -> None:
+    c, (x, y) = config(2, 4, dropout_rate=0.2), windows(90, 5)
+    model, weights = lstm.build(c, seed=3), lstm.initial_weights(c, seed=3)
+    for network in (model, weights):
+        training.fit(network, c, x, y, epochs=2, seed=7, engine="fast")
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), weights, strict=True))
+    forecasts = [training.predict(network, c, x, engine="fast") for network in (model, weights)]
+    assert np.array_equal(*forecasts)
 
 
 def test_same_seed_is_bit_equal_alone_and_beside_another_trial() -> None:
@@ -229,6 +315,10 @@ def test_bad_input_is_refused_in_one_sentence() -> None:
         training.fit(model, c, x, y[1:], seed=0, engine="fast")
     with pytest.raises(ValueError, match="epochs must be at least 1"):
         training.fit(model, c, x, y, seed=0, epochs=0, engine="fast")
+    with pytest.raises(ValueError, match="threads must be at least 1, not 0"):
+        training.fit(model, c, x, y, seed=0, engine="fast", threads=0)
+    with pytest.raises(ValueError, match=r"Keras needs a model, not weights alone: give lstm.build"):
+        training.fit(model.get_weights(), c, x, y, seed=0, engine="keras")
     with pytest.raises(ValueError, match="The model's weights have shapes"):
         training.fit(lstm.build(config(layers=3), seed=0), c, x, y, seed=0, engine="fast")
 
