@@ -8,6 +8,7 @@ JOBS ?= 2
 PYTHON ?=
 REPAIR ?=
 MINUTES ?= 60
+DASK ?=
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -15,6 +16,7 @@ STAMP := $(VENV)/.installed
 PROFILES := smoke default full
 
 export PYTHONPATH := $(CURDIR)
+export DASK
 
 ifeq ($(filter $(PROFILE),$(PROFILES)),)
 $(error Unknown PROFILE '$(PROFILE)'; valid profiles are $(PROFILES))

@@ -21,6 +21,7 @@ Problem = tuple[str, str]
 SPACE_NAMES: Mapping[str, str] = {"generator": "Generator's space", "gan": "GAN's space"}
 PROTOCOLS = ("described", "published", "clean")
 NAIVE, BETTER = COLOURS["naive"], "#FBF3DC"
+PAPERS = ("generator", "gan", "bayesian")  # the papers' own tuners and their baseline: in bold
 FINITE = 1e6  # of yesterday's close's error; a search without a success is drawn no farther
 
 
@@ -67,6 +68,13 @@ def _log(axis: Any, most: int = 8) -> None:
     axis.set_major_locator(ticker.LogLocator(subs=subs, numticks=most))
     axis.set_minor_locator(ticker.NullLocator())
     axis.set_major_formatter(ticker.FuncFormatter(_plain))
+
+
+def _to_lines(ax: Any) -> None:
+    """The y-axis as wide as its lines are, not their bands."""
+    shown = [v for line in ax.lines for v in line.get_ydata() if math.isfinite(v)]
+    if shown:
+        ax.set_ylim(min(shown) / 1.4, max(shown) * 1.4)
 
 
 def _naive_line(ax: Any, *, vertical: bool = False) -> None:
@@ -146,7 +154,7 @@ def ladder(
     known = label != "Best MSE (scaled units)"
     place = {tuner: len(order) - 1 - i for i, tuner in enumerate(order)}
     with style():
-        fig, axes = _grid(list(naive), 2.2, 0.26 * len(order) + 0.5, sharey=True)
+        fig, axes = _grid(list(naive), 2.2, 0.26 * len(order) + 0.6, beside=2.2, sharey=True)
         for problem, ax in axes.items():
             for shown, table in enumerate((tables.get(problem), real.get(problem))):
                 if table is None:
@@ -170,7 +178,9 @@ def ladder(
             ax.tick_params(axis="x", labelsize=8)
             ax.grid(axis="y", color="#F0F0F0")
             ax.set_yticks(list(place.values()), [LABELS[t] for t in place])
-            ax.set_ylim(-0.7, len(order) - 0.4)
+            ax.set_ylim(-1.5, len(order) - 0.4)  # room for a word on yesterday's close
+            for text, tuner in zip(ax.get_yticklabels(), place, strict=True):
+                text.set_weight("bold" if tuner in PAPERS else "normal")
         fig.supxlabel(f"{label}, after {evaluations} evaluations", fontsize=10)
         handles = [
             Line2D([], [], color="#444444", marker="o", lw=2.2, label="median over the seeds, 95 % interval"),
@@ -219,6 +229,7 @@ def curves(
                     values = contest_stats.at_seconds(values, spent, x)
                 _band(ax, x, contest_stats.median_band(values), tuner, unit[problem])
             ax.set_yscale("log")
+            _to_lines(ax)
             if seconds:
                 ax.set_xscale("log")
                 _log(ax.xaxis, 5)
@@ -259,10 +270,7 @@ def random_best(
                     middle = np.where(np.isfinite(middle), middle, math.nan)
                     ax.plot(n, middle, color=COLOURS[tuner], ls=LINES.get(tuner, "-"), label=LABELS[tuner])
             ax.set_yscale("log")
-            # The band's lower end is 0 where the draws are too few to bound it.
-            shown = [v for line in ax.lines for v in line.get_ydata() if math.isfinite(v)]
-            if shown:
-                ax.set_ylim(min(shown) / 1.4, max(shown) * 1.4)
+            _to_lines(ax)  # the band's lower end is 0 where the draws are too few to bound it
             _log(ax.yaxis)
             ax.xaxis.set_major_locator(ticker.MaxNLocator(5, integer=True))
             ax.tick_params(labelsize=8)

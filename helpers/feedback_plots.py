@@ -118,7 +118,7 @@ def gan(entropies: Mapping[str, pd.DataFrame], names: Mapping[str, str], found: 
         )
         right.set_xlim(-0.02, 1.02)
         right.set_ylim(-0.02, 1.02)
-        right.set_xlabel("Probability that the discriminator says")
+        right.set_xlabel("Discriminator's probability")
         right.set_ylabel("Share among the best so far")
         right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=8)
         return fig
