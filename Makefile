@@ -23,12 +23,12 @@ $(error Unknown PROFILE '$(PROFILE)'; valid profiles are $(PROFILES))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help env data prices reproduce smoke figures test lint doctor endure bench lab clean lock
+.PHONY: help env data prices reproduce smoke figures supplement test lint doctor endure bench lab clean lock
 
 help:  ## this list
 	@echo "make TARGET [PROFILE=smoke|default|full] [SYMBOL=^GSPC] [CSV=path] [FORCE=1] [JOBS=2]"; echo
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
-	  awk -F'|' '{ printf "  %-10s %s\n", $$1, $$2 }'
+	  awk -F'|' '{ printf "  %-13s %s\n", $$1, $$2 }'
 
 env: $(STAMP)  ## .venv from requirements.lock (exact versions, checked by hash); nothing to do when up to date
 
@@ -63,6 +63,9 @@ smoke: $(STAMP)  ## every notebook with tiny budgets into build/smoke: packaged 
 
 figures: prices  ## redraw every figure and table from the committed records; trains nothing
 	@$(PY) -m helpers.reproduce --profile full --draw-only --jobs $(JOBS)
+
+supplement: $(STAMP)  ## the notebooks, figures and tables as one static site, notebooks/supplement/index.html; no network
+	@$(PY) -m helpers.supplement
 
 lint: $(STAMP)  ## ruff: lint and format
 	@$(PY) -m ruff check .

@@ -260,6 +260,8 @@ def mse_over_iterations(
         fig, ax = new(5.6, 3.1)
         _draw_runs(ax, runs, "mse", published=_runs(published, tuner, "mse"), best=True)
         _metric_axis(ax, runs, "mse", log=log)
+        shown = [*runs.values(), *_runs(published, tuner, "mse").values()]
+        ax.set_xlim(0.5, max(run["iteration"].max() for run in shown) + 0.5)
         if target is not None:
             _level(ax, target, COLOURS["generator"], f"stop rule: {number(target)}", ls="-.")
         _naive_level(ax, naive)

@@ -435,3 +435,10 @@ def test_the_records_are_left_as_they_are(generator):
     plots.mse_over_iterations(generator)
     plots.hyperparameters_over_iterations(generator)
     pd.testing.assert_frame_equal(generator, before)
+
+
+def test_a_longer_published_run_is_not_cut() -> None:
+    ours = pd.DataFrame({"iteration": [1, 2, 3], "mse": [0.3, 0.2, 0.1]})
+    longer = pd.DataFrame({"iteration": range(1, 9), "mse": 0.2})
+    figure = plots.mse_over_iterations(ours, tuner="bayesian", published={"bayesian": longer})
+    assert figure.axes[0].get_xlim() == (0.5, 8.5)
