@@ -20,8 +20,8 @@ BATCH = 32  # generated points in one step
 STEPS = 20  # of the generator after every trial
 RATE = 0.05  # of its Adam
 CAUTION = 1.0  # standard deviations below the mean that the generator seeks
-TEMPERATURE = 0.2  # of the density that it is to draw from, in standard deviations of the losses
-REACH = 0.2  # root mean squared distance over the coordinates at which generated points repel each other
+TEMPERATURE = 0.1  # of the density that it is to draw from, in standard deviations of the losses
+REACH = 0.1  # root mean squared distance over the coordinates at which generated points repel each other
 GENERATED, UNIFORM = 128, 128  # points of which a suggestion is the best
 STARTS = 3  # of them that are improved coordinate by coordinate
 VALUES = 17  # of a coordinate that are tried, besides its neighbours
@@ -51,13 +51,14 @@ class HybridSampler(HistorySampler):
 
     2. The generator G, one network from noise z ~ N(0, I) to the cube throughout the study, is to draw from the density
        p(u) ~ exp(-b(u) / temperature): often where errors are small or little is known, seldom elsewhere. It learns by
-       the amortised Stein gradient (Liu and Wang, 2016; Feng, Wang and Liu, 2017): each of a batch of generated points
-       u_i is moved along
+       the amortised Stein gradient (Liu and Wang, 2016; Feng, Wang and Liu, 2017): each of a batch of outputs x_i, of
+       which the points are u_i = 1 / (1 + exp(-x_i)), is moved along
 
-           sum_j ( k(u_j, u_i) grad log p(u_j) + grad_j k(u_j, u_i) ) / sum_j k(u_j, u_i)
+           sum_j ( k(u_j, u_i) grad_j log q(x_j) + grad_j k(u_j, u_i) ) / sum_j k(u_j, u_i),   q(x) = p(u) du/dx
 
-       with a Gaussian kernel k, and the movement is passed back into the weights, `STEPS` steps of Adam. The first term
-       is the score of the density, earned from the posterior; the second keeps the generator from collapsing.
+       with a Gaussian kernel k and the gradients with respect to x_j, and the movement is passed back into the weights,
+       `STEPS` steps of Adam. The first term is the score of the density, earned from the posterior; the second keeps
+       the generator from collapsing.
     3. Of the generated points, and as many uniform ones, the three of largest expected improvement, averaged over the
        members, are moved along one coordinate at a time to its best value until none moves; the best of these is
        suggested. The generator knows no grids; this step does: a parameter of whole numbers is judged at its values.
@@ -65,9 +66,9 @@ class HybridSampler(HistorySampler):
     The first `init_points` suggestions are spread evenly over the cube, u_k = s + k a modulo 1 with a random shift s
     and the d irrational steps a of Roberts' sequence. No configuration is suggested twice while the space has others.
 
-    On the generator paper's space under `described`, where the settings were chosen, step 3 is worth most. Without its
-    moves (`polish=False`) the generator finds good configurations earlier than uniform points do; with them, what the
-    generator adds (`generator=False` leaves it out) is within the noise between seeds.
+    The settings were chosen on the generator paper's space under `described` alone. There, without the moves of step 3
+    (`polish=False`), the generator's points lead to better configurations than uniform ones (`generator=False`); the
+    moves are worth more than either, and make up for a missing generator.
 
     Parameters
     ----------
@@ -145,8 +146,7 @@ class HybridSampler(HistorySampler):
         weights, optimiser = state.generator, state.optimiser
         for _ in range(STEPS if self.generator else 0):
             raw, inputs = forward(weights, rng.standard_normal((BATCH, NOISE_INPUTS)))
-            u = sigmoid(raw)
-            slope = stein(u, posterior.bound(u, CAUTION)[1] / TEMPERATURE) * u * (1.0 - u) / BATCH
+            slope = stein(raw, lambda u: posterior.bound(u, CAUTION)[1] / TEMPERATURE) / BATCH
             weights, optimiser = optimiser.update(weights, backward(weights, inputs, slope)[0])
         return _State(weights, optimiser, posterior)
 
@@ -182,15 +182,24 @@ class HybridSampler(HistorySampler):
         return ends[best][1], bool(order[best] < len(z))
 
 
-def stein(u: np.ndarray, slope: np.ndarray) -> np.ndarray:
-    """The Stein gradient reversed, shape (m, d): what generated points `u` (m, d) are moved against.
+def stein(raw: np.ndarray, slope: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """The Stein gradient of generated points, reversed: what their raw outputs, shape (m, d), are moved against.
 
-    `slope` is the gradient of -log p at `u`, shape (m, d).
+    Parameters
+    ----------
+    raw : numpy.ndarray, shape (m, d)
+        The points are u = 1 / (1 + exp(-raw)).
+    slope : callable
+        Gradient of -log p at points of the cube, both of shape (m, d). The density of raw is p(u) du/draw, whose second
+        factor keeps the points from the edges, where nothing can be learnt.
     """
+    u = sigmoid(raw)
+    steepness = u * (1.0 - u)
+    score = 1.0 - 2.0 * u - slope(u) * steepness
     difference = u[:, None] - u
     kernel = np.exp(-0.5 * (difference**2).mean(-1) / REACH**2)
-    repulsion = (kernel[..., None] * difference).sum(1) / (u.shape[1] * REACH**2)
-    return (kernel @ slope - repulsion) / kernel.sum(1, keepdims=True)
+    repulsion = (kernel[..., None] * difference * steepness).sum(1) / (u.shape[1] * REACH**2)
+    return -(kernel @ score + repulsion) / kernel.sum(1, keepdims=True)
 
 
 def spread(k: int, shift: np.ndarray) -> np.ndarray:
