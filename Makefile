@@ -26,7 +26,7 @@ endif
 .PHONY: help env data prices reproduce smoke figures supplement test lint doctor endure bench lab clean lock
 
 help:  ## this list
-	@echo "make TARGET [PROFILE=smoke|default|full] [SYMBOL=^GSPC] [CSV=path] [FORCE=1] [JOBS=2]"; echo
+	@echo "make TARGET [PROFILE=smoke|default|full] [SYMBOL=^GSPC] [CSV=path] [FORCE=1] [JOBS=2] [DASK=tcp://host:8786]"; echo
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 	  awk -F'|' '{ printf "  %-13s %s\n", $$1, $$2 }'
 

@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 LEG_SECONDS = 300.0  # of trainings: what a killed worker loses at most, beside the training under way
 TOGETHER = 8  # searches at most that one call takes, one after the other: a worker's start takes seconds
-SHARES = 32  # processes that a cluster is taken to have when searches are put together
+SHARES = 128  # into how many parts a cluster's searches are put, at least
 ATTEMPTS = 3  # times that a pool whose processes were killed is made anew without a leg in between
 
 
@@ -132,7 +132,8 @@ def _run(
     def calls() -> Iterator[Any]:
         """Searches as workers become free, each with what is known by then; several share one worker's start."""
         while waiting:
-            many = max(1, min(TOGETHER, len(waiting) // (4 * (SHARES if dask else jobs))))
+            shares = SHARES if dask else 4 * jobs if jobs > 1 else 1  # small shares at the end keep all at work
+            many = max(1, min(TOGETHER, len(waiting) // shares))
             tasks = [waiting.popleft() for _ in range(min(many, len(waiting)))]
             searches = [Search(task, _of(runs, task), dict(known.get(task.seed, {}))) for task in tasks]
             yield joblib.delayed(legs)(problem, searches, evaluations, limit=limit)

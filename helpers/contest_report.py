@@ -236,7 +236,7 @@ def share(row: Any) -> str:
 
 def word(row: Any) -> str:
     """Whether a tuner is better than its rival beyond chance, by the interval of P(improvement)."""
-    return "better than" if row.win_low > 0.5 else "worse than" if row.win_high < 0.5 else "no different from"
+    return "better than" if row.win_low > 0.5 else "worse than" if row.win_high < 0.5 else "not told apart from"
 
 
 def pair(finals: Mapping[Any, pd.DataFrame], tuner: str, rival: str) -> Any:
@@ -311,7 +311,8 @@ def answer(
         f"(P(improvement) {share(against_random[t])})"
         for t in papers
     ]
-    rest = [t for t in others if against_random[t] and t not in papers]
+    variants = {without for _, without in ABLATIONS}
+    rest = [t for t in others if against_random[t] and t not in papers and t not in variants]
     best = max(rest, key=lambda t: against_random[t].win, default=None)
     seeds = _from_to(len(frame.dropna()) for frame in finals.values())
     first = (
@@ -324,7 +325,9 @@ def answer(
     parts = [f"with its feedback the generator is {word(fed)} itself without ({share(fed)})"] if fed else []
     if real:
         seeds = _from_to(len(frame.dropna()) for frame in real.values())
-        parts.append(f"real trainings ({seeds} seeds) beside the benchmark: {agreed(agreement)}")
+        parts.append(
+            f"real trainings ({seeds} seed{'s' if seeds != '1' else ''}) beside the benchmark: {agreed(agreement)}"
+        )
     else:
         parts.append("real trainings have not been recorded")
     second = "; ".join(parts)
@@ -343,4 +346,6 @@ def written_answer(root: str | Path = "") -> str:
 
 def over_naive(best: float, naive: float) -> str:
     """An error in words, over yesterday's close where that is known."""
-    return f"{number(best / naive)} times" if math.isfinite(naive) else f"{number(best)} (scaled units)"
+    if math.isfinite(naive):
+        return f"{number(best / naive)} times that of yesterday's close"
+    return f"{number(best)} in scaled units; that of yesterday's close is not known without the benchmark's closes"

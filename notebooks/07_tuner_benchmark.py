@@ -260,8 +260,9 @@ top = order[0]
 figures.save(
     fig,
     "B-fig05",
-    caption=f"How often, in percent of the seeds, the tuner of the row ends below that of the column after {evaluations} "
-    f"evaluations, on average over the problems ({len(finals)}); bold: beyond chance (Wilson's 95 % interval). {said}",
+    caption=f"How often, in percent of the seeds, the tuner of the row ends below that of the column after "
+    f"{evaluations} evaluations, on average over the problems ({len(finals)}); bold: beyond chance "
+    f"(Wilson's 95 % interval). {said}",
     ours=f"{figures.LABELS[top]} ranks first on average",
     **saved,
 )
@@ -366,7 +367,8 @@ figures.save(
     "B-fig08",
     caption=f"The GAN on {name_of(first)}. Left: entropy of each hyperparameter over the seeds, by "
     "evaluation (1: all values alike often). Right: the discriminator's probability that a proposal is real, "
-    f"against the share of such proposals that turned out to be among the best quarter so far; Wilson's 95 % intervals. {said}",
+    f"against the share of such proposals that turned out to be among the best quarter so far; Wilson's 95 % "
+    f"intervals. {said}",
     ours=f"P(a proposal that turned out well had the greater probability) {calibration.rank:.2f}; "
     f"{repeats:.0%} of the proposals were repeats",
     **saved,
@@ -420,20 +422,21 @@ beyond = [
 ]
 blind = calibration.base.value * (1 - calibration.base.value)
 real_words = "; ".join(
-    f"{name_of(p)} ({len(f.dropna())} seeds): "
+    f"{name_of(p)} (seeds: {len(f.dropna())}): "
     + ", ".join(
         f"{figures.LABELS[r.tuner]} {contest_report.share(r)}" for r in contest_stats.against(f, "random").itertuples()
     )
     for p, f in real_finals.items()
 )
 Markdown(f"""
-- This run used {data.caption}. On the benchmark: {len(finals)} problem(s), {spread}, {evaluations} evaluations a search.
+- This run used {data.caption}. On the benchmark: {len(finals)} problem(s), {spread}, {evaluations}
+  evaluations a search.
 - **Better than random search beyond chance**, over the problems:
   {", ".join(figures.LABELS[t] for t in beyond) or "none"}.
 - **The papers' tuners** over random search: generator
   {contest_report.share(answer_of["generator"]) if answer_of.get("generator") else "not in this run"}, GAN
   {contest_report.share(answer_of["gan"]) if answer_of.get("gan") else "not in this run"}. On {name_of(first)} the best
-  tuner's median error is {contest_report.over_naive(hopeful["best"].min(), naive[first])} that of yesterday's close.
+  tuner's median error is {contest_report.over_naive(hopeful["best"].min(), naive[first])}.
 - **The feedback.** The generator with its feedback over itself without: {contest_report.share(fed) if fed else "–"}.
   Mean cosine of the updates with the way downhill: {pointing}.
 - **The GAN's discriminator** ranks a proposal that turns out well over one that does not with probability
@@ -443,8 +446,8 @@ Markdown(f"""
 - **Thinking**, median seconds a suggestion: {median_thinking}.
 - **Real trainings** over random search: {real_words or "none recorded"}. Benchmark and real trainings:
   {contest_report.agreed(agreement)}.
-- *A practitioner* with {evaluations} evaluations should take {figures.LABELS[top]} here; a reviewer should ask for random
-  search, for paired seeds and for the feedback switched off wherever a tuner is proposed.
+- *A practitioner* with {evaluations} evaluations should take {figures.LABELS[top]} here; a reviewer should ask for
+  random search, for paired seeds and for the feedback switched off wherever a tuner is proposed.
 """)
 
 # %% [markdown]
