@@ -154,7 +154,7 @@ def ladder(
     known = label != "Best MSE (scaled units)"
     place = {tuner: len(order) - 1 - i for i, tuner in enumerate(order)}
     with style():
-        fig, axes = _grid(list(naive), 2.2, 0.26 * len(order) + 0.6, beside=2.2, sharey=True)
+        fig, axes = _grid(list(naive), 2.2, 0.26 * len(order) + 0.6, beside=2.2)
         for problem, ax in axes.items():
             for shown, table in enumerate((tables.get(problem), real.get(problem))):
                 if table is None:
@@ -177,10 +177,11 @@ def ladder(
             _log(ax.xaxis, 5)
             ax.tick_params(axis="x", labelsize=8)
             ax.grid(axis="y", color="#F0F0F0")
-            ax.set_yticks(list(place.values()), [LABELS[t] for t in place])
-            ax.set_ylim(-1.5, len(order) - 0.4)  # room for a word on yesterday's close
+            leftmost = next(p for p in axes if p[0] == problem[0]) == problem
+            ax.set_yticks(list(place.values()), [LABELS[t] if leftmost else "" for t in place])
             for text, tuner in zip(ax.get_yticklabels(), place, strict=True):
                 text.set_weight("bold" if tuner in PAPERS else "normal")
+            ax.set_ylim(-1.5, len(order) - 0.4)  # room for a word on yesterday's close
         fig.supxlabel(f"{label}, after {evaluations} evaluations", fontsize=10)
         handles = [
             Line2D([], [], color="#444444", marker="o", lw=2.2, label="median over the seeds, 95 % interval"),
