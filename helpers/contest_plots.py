@@ -36,14 +36,8 @@ def _grid(
     """A figure with one panel a problem; `width` and `height` are a panel's and `beside` what comes on top, inches."""
     spaces = [s for s in SPACE_NAMES if any(p[0] == s for p in problems)]
     protocols = [n for n in PROTOCOLS if any(p[1] == n for p in problems)]
-    fig, axes = new(
-        beside + width * len(protocols),
-        0.9 + height * len(spaces),
-        len(spaces),
-        len(protocols),
-        squeeze=False,
-        **options,
-    )
+    size = max(6.2, beside + width * len(protocols)), max(3.7, 0.9 + height * len(spaces))
+    fig, axes = new(*size, len(spaces), len(protocols), squeeze=False, **options)
     found = {}
     for i, space in enumerate(spaces):
         for j, protocol in enumerate(protocols):
