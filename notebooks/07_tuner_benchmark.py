@@ -415,11 +415,7 @@ Markdown(answer)
 # %%
 median_thinking = "; ".join(f"{figures.LABELS[t]} {v:.2g} s" for t, v in thinking.items())
 hopeful = summaries[first].set_index("tuner")
-beyond = [
-    t
-    for t in order
-    if t != "random" and answer_of[t] and answer_of[t].win_low > 0.5 and answer_of[t].problems == len(finals)
-]
+beyond = [t for t, row in answer_of.items() if row and contest_report.word(row) == "better than"]
 blind = calibration.base.value * (1 - calibration.base.value)
 real_words = "; ".join(
     f"{name_of(p)} (seeds: {len(f.dropna())}): "

@@ -6,7 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import contest_plots, contest_report, contest_stats, feedback, feedback_plots, figures, tables
+from helpers import (
+    contest,
+    contest_plots,
+    contest_report,
+    contest_run,
+    contest_stats,
+    feedback,
+    feedback_plots,
+    figures,
+    tables,
+)
 from helpers.contest_report import Asked, answer, parse
 from helpers.intervals import Estimate
 from helpers.problems import ContestError
@@ -238,3 +248,17 @@ def test_agreement_is_drawn_rank_against_rank():
     fig.canvas.draw()
     empty = pd.Series(dtype=float)
     contest_plots.agreement({ONE: (empty, empty)}).canvas.draw()
+
+
+# The command.
+
+
+def test_the_command_holds_a_contest_and_says_what_is_wrong(tmp_path, caplog):
+    written = ["--profile", "smoke", "--output", str(tmp_path)]
+    asked = ["--surrogate", "generator:described:2", "--evaluations", "3", "--tuners", "random gan"]
+    assert contest_run.main([*written, *asked]) == 0
+    path = tmp_path / "data" / "studies" / "smoke" / "contest_surrogate_generator_described.jsonl"
+    assert len(contest.recorded(path, "generator", evaluations=3)) == 2 * 2 * 3
+    assert contest_run.main([*written, "--real", "generator:described"]) == 1
+    assert "such as generator:described:10" in caplog.text
+    assert contest_run.main(written) == 1 and "Name at least one contest" in caplog.text
