@@ -8,6 +8,7 @@ JOBS ?= 2
 PYTHON ?=
 REPAIR ?=
 MINUTES ?= 60
+DASK ?=
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -16,6 +17,7 @@ PROFILES := smoke default full
 comma := ,
 
 export PYTHONPATH := $(CURDIR)
+export DASK
 
 # What is given is checked before anything runs. The variables are those with a default above.
 VARIABLES := $(shell sed -n 's/^\([A-Z]*\) ?=.*/\1/p' $(firstword $(MAKEFILE_LIST)))
@@ -60,7 +62,7 @@ endif
 	@echo "Unknown target '$@'; valid targets are $$(sed -n 's/^\([a-z]*\):.*## .*/\1/p' $(firstword $(MAKEFILE_LIST)) | tr '\n' ' ')" | sed 's/ $$/./' >&2; exit 2
 
 help:  ## this list
-	@echo "make TARGET [PROFILE=smoke|default|full] [SYMBOL=^GSPC] [CSV=path] [FORCE=1] [JOBS=2]"; echo
+	@echo "make TARGET [PROFILE=smoke|default|full] [SYMBOL=^GSPC] [CSV=path] [FORCE=1] [JOBS=2] [DASK=tcp://host:8786]"; echo
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 	  awk -F'|' '{ printf "  %-11s %s\n", $$1, $$2 }'
 

@@ -44,6 +44,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "04_bayesian_baseline": ("02_generator_tuner",),
     "05_comparison": ("02_generator_tuner", "03_gan_tuner", "04_bayesian_baseline"),
     "06_replication": ("02_generator_tuner", "03_gan_tuner", "04_bayesian_baseline"),
+    "07_tuner_benchmark": ("01_data_preparation",),
     "08_forecast_validity": ("02_generator_tuner", "03_gan_tuner", "04_bayesian_baseline"),
 }
 # Chosen here for each run, not in a params file.
