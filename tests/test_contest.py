@@ -232,7 +232,8 @@ def test_damaged_foreign_and_busy_records_are_refused(tmp_path):
     hold(path, Bowl(), ["random"], [0], evaluations=2, jobs=1, progress=False)
     with pytest.raises(ContestError, match=r"c\.jsonl holds searches with another bowl"):
         hold(path, Bowl(scale=2.0), ["random"], [0], evaluations=2)
-    with contest.ledger.appending(path), pytest.raises(ContestError, match="being written by another process"):
+    held = contest.ledger.appending(path, is_record=contest.is_record)
+    with held, pytest.raises(ContestError, match="being written by another process"):
         hold(path, Bowl(), ["random"], [1], evaluations=2, progress=False)
     lines = path.read_text().splitlines()
     path.write_text("\n".join([lines[0], lines[1].replace('"first":0', '"first":1')]) + "\n")
