@@ -118,7 +118,7 @@ def _run(
     progress: bool,
     name: str,
 ) -> None:
-    import joblib
+    from joblib import Parallel, delayed
     from joblib.externals.loky.process_executor import TerminatedWorkerError
     from tqdm import tqdm
 
@@ -136,7 +136,7 @@ def _run(
             many = max(1, min(TOGETHER, len(waiting) // shares))
             tasks = [waiting.popleft() for _ in range(min(many, len(waiting)))]
             searches = [Search(task, _of(runs, task), dict(known.get(task.seed, {}))) for task in tasks]
-            yield joblib.delayed(legs)(problem, searches, evaluations, limit=limit)
+            yield delayed(legs)(problem, searches, evaluations, limit=limit)
 
     for run in runs.values():
         learn(run)
@@ -148,7 +148,7 @@ def _run(
         total=total, initial=begun, desc=name, unit="evaluation", disable=not progress, mininterval=interval
     ) as bar:
         while waiting:
-            pool = joblib.Parallel(n_jobs=-1 if dask else jobs, batch_size=1, return_as="generator_unordered")
+            pool = Parallel(n_jobs=-1 if dask else jobs, batch_size=1, return_as="generator_unordered")
             try:
                 for leg in itertools.chain.from_iterable(pool(calls())):
                     failures = 0
@@ -178,7 +178,7 @@ def _workers(address: str) -> Iterator[None]:
         yield
         return
     import distributed
-    import joblib
+    from joblib import parallel_config
 
     try:
         client = distributed.Client(address, timeout=20)
@@ -186,7 +186,7 @@ def _workers(address: str) -> Iterator[None]:
         raise ContestError(
             f"No Dask scheduler answers at {address!r} ({type(error).__name__}); an address looks like tcp://host:8786."
         ) from None
-    with client, joblib.parallel_config(backend="dask", wait_for_workers_timeout=60):
+    with client, parallel_config(backend="dask", wait_for_workers_timeout=60):
         yield
 
 
