@@ -8,25 +8,63 @@ JOBS ?= 2
 PYTHON ?=
 REPAIR ?=
 MINUTES ?= 60
+DASK ?=
 
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 PROFILES := smoke default full
+comma := ,
 
 export PYTHONPATH := $(CURDIR)
+export DASK
 
-ifeq ($(filter $(PROFILE),$(PROFILES)),)
+# What is given is checked before anything runs. The variables are those with a default above.
+VARIABLES := $(shell sed -n 's/^\([A-Z]*\) ?=.*/\1/p' $(firstword $(MAKEFILE_LIST)))
+given = $(filter-out MAKEFLAGS -*-%,$(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(v)))),$(v))))
+unknown := $(filter-out $(VARIABLES),$(given))
+ifneq ($(unknown),)
+$(error Unknown variable $(firstword $(unknown)); valid variables are $(VARIABLES))
+endif
+quoted = '$(subst ','\'',$(1))'
+matches = $(shell printf '%s\n' $(call quoted,$(1)) | grep -Eqx $(call quoted,$(2)) && echo yes)
+ifeq ($(filter $(PROFILES),$(PROFILE)),)
 $(error Unknown PROFILE '$(PROFILE)'; valid profiles are $(PROFILES))
+endif
+ifneq ($(call matches,$(JOBS),[1-9][0-9]{0$(comma)2}),yes)
+$(error JOBS is the number of notebooks at the same time, a whole number from 1 to 999, not '$(JOBS)')
+endif
+ifneq ($(call matches,$(MINUTES),[0-9]*[1-9][0-9]*|[0-9]+[.][0-9]*[1-9][0-9]*),yes)
+$(error MINUTES is a number above 0, such as 60, not '$(MINUTES)')
+endif
+ifneq ($(call matches,$(FORCE),1?),yes)
+$(error FORCE is 1 or left out, not '$(FORCE)')
+endif
+ifneq ($(call matches,$(SYMBOL),\^?[A-Za-z0-9][A-Za-z0-9.=-]{0$(comma)31}),yes)
+$(error SYMBOL is Yahoo Finance's name of an index or a share, such as ^GSPC or AAPL, not '$(SYMBOL)')
+endif
+ifneq ($(CSV),)
+ifneq ($(shell test -f $(call quoted,$(patsubst ~/%,$(HOME)/%,$(CSV))) && echo yes),yes)
+$(error CSV is a file with the columns Date and Close, and there is no file '$(CSV)')
+endif
+endif
+ifneq ($(REPAIR),)
+ifneq ($(shell test -f $(call quoted,$(REPAIR)) && echo yes),yes)
+$(error REPAIR is a damaged journal, such as data/studies/full/gan_described.journal, and there is no file '$(REPAIR)')
+endif
 endif
 
 .DEFAULT_GOAL := help
 .PHONY: help env data prices reproduce smoke figures supplement test lint doctor endure bench lab clean lock
 
+# A name that is no target is refused with those that are.
+.DEFAULT:
+	@echo "Unknown target '$@'; valid targets are $$(sed -n 's/^\([a-z]*\):.*## .*/\1/p' $(firstword $(MAKEFILE_LIST)) | tr '\n' ' ')" | sed 's/ $$/./' >&2; exit 2
+
 help:  ## this list
-	@echo "make TARGET [PROFILE=smoke|default|full] [SYMBOL=^GSPC] [CSV=path] [FORCE=1] [JOBS=2]"; echo
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
-	  awk -F'|' '{ printf "  %-13s %s\n", $$1, $$2 }'
+	@echo "make TARGET [PROFILE=smoke|default|full] [SYMBOL=^GSPC] [CSV=path] [FORCE=1] [JOBS=2] [DASK=tcp://host:8786]"; echo
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
+	  awk -F'|' '{ printf "  %-11s %s\n", $$1, $$2 }'
 
 env: $(STAMP)  ## .venv from requirements.lock (exact versions, checked by hash); nothing to do when up to date
 
@@ -43,12 +81,12 @@ $(STAMP): requirements.lock
 	@touch $@
 
 data: $(STAMP)  ## daily closes of SYMBOL by yfinance into data/raw, or from a file: CSV=path; FORCE=1 replaces what is there
-	@$(PY) -m helpers.prices --symbol '$(SYMBOL)' $(if $(CSV),--csv '$(CSV)') $(if $(FORCE),--force)
+	@$(PY) -m helpers.prices --symbol '$(SYMBOL)' $(if $(CSV),--csv $(call quoted,$(CSV))) $(if $(FORCE),--force)
 
 # What a reproduction reads: the prices already there, else a download, else (S&P 500 only) the packaged series.
 prices: $(STAMP)
 ifneq ($(CSV),)
-	@$(PY) -m helpers.prices --symbol '$(SYMBOL)' --csv '$(CSV)' $(if $(FORCE),--force)
+	@$(PY) -m helpers.prices --symbol '$(SYMBOL)' --csv $(call quoted,$(CSV)) $(if $(FORCE),--force)
 else
 	@$(PY) -m helpers.reproduce --symbol '$(SYMBOL)' --fetch
 endif
@@ -65,15 +103,17 @@ figures: prices  ## redraw every figure and table from the committed records; tr
 supplement: $(STAMP)  ## the notebooks, figures and tables as one static site, notebooks/supplement/index.html; no network
 	@$(PY) -m helpers.supplement
 
-lint: $(STAMP)  ## ruff: lint and format
+lint: $(STAMP)  ## ruff (notebooks included), format, links of all Markdown and notebooks, spelling
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check --quiet . || { echo "Not formatted; run: $(PY) -m ruff format ." >&2; exit 1; }
+	@$(PY) -m helpers.links
+	@$(PY) -m codespell_lib
 
 test: lint  ## lint, unit and property tests, the samplers' contract suite, the notebooks in profile smoke
 	@$(PY) -m pytest
 
 doctor: $(STAMP)  ## look for damage in records, closes, figures, tables and notebooks; REPAIR=file keeps what is whole
-	@$(PY) -m helpers.doctor $(if $(REPAIR),--repair '$(REPAIR)')
+	@$(PY) -m helpers.doctor $(if $(REPAIR),--repair $(call quoted,$(REPAIR)))
 
 endure: $(STAMP)  ## kills, damage, malformed files, long studies: every promise counted, within MINUTES=60; stopped, it goes on
 	@$(PY) -m helpers.endure --minutes $(MINUTES)
@@ -81,8 +121,9 @@ endure: $(STAMP)  ## kills, damage, malformed files, long studies: every promise
 bench: $(STAMP)  ## the fast trainer beside plain Keras fit
 	@$(PY) -m helpers.bench
 
-lab: $(STAMP)  ## JupyterLab; the notebooks are the percent scripts (right click: Open With, Notebook)
-	@$(PY) -m jupyterlab notebooks
+lab: $(STAMP)  ## JupyterLab at notebook 00; the percent scripts open as notebooks, with this environment's kernel
+	@JUPYTER_PREFER_ENV_PATH=1 JUPYTER_CONFIG_PATH="$(CURDIR)/notebooks/.jupyter:$$JUPYTER_CONFIG_PATH" \
+	  $(PY) -m jupyterlab notebooks --LabApp.default_url=/lab/tree/00_explore.py
 
 clean:  ## remove build/, caches, and the records of profile default
 	@rm -rf build data/studies/default .pytest_cache .ruff_cache .hypothesis

@@ -28,9 +28,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 from scipy import stats
-from tqdm import tqdm
 
-from helpers import figures, paths, prices, provenance, published, tables
+from helpers import figures, paths, prices, progress, provenance, published, tables
 from helpers.lstm import EPOCHS
 from helpers.space import HYPERPARAMETERS, LstmConfig
 from helpers.trial import Evaluator
@@ -137,7 +136,7 @@ def example_table(dataset: Dataset) -> pd.DataFrame:
 def speed_table(dataset: Dataset, configs: Sequence[tuple[str, LstmConfig]], peak: float) -> pd.DataFrame:
     """One row a configuration: Keras's seconds and ours, all cores each, their ratio, and our share of the peak."""
     rows, cores = [], provenance.cores()
-    for name, config in tqdm(configs, desc="ours, all cores and one", unit="trial", mininterval=2):
+    for name, config in progress.each(configs, "ours, all cores and one"):
         windows = dataset.windows(config.sequence_length)
         rows.append(
             {
@@ -150,7 +149,7 @@ def speed_table(dataset: Dataset, configs: Sequence[tuple[str, LstmConfig]], pea
         )
     table = pd.DataFrame(rows)
     table.attrs["rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    for k, (_, config) in enumerate(tqdm(configs, desc="Keras, all cores", unit="trial", mininterval=2)):
+    for k, (_, config) in enumerate(progress.each(configs, "Keras, all cores")):
         table.loc[k, ["keras_seconds", "keras_step"]] = keras_seconds(config, dataset.windows(config.sequence_length))
     table["ratio"] = table.keras_seconds / table.our_seconds
     table["share_of_peak"] = table.flop / table.our_seconds / (peak * 1e9)
@@ -252,7 +251,7 @@ def memory_table(dataset: Dataset, trials: int = 500, every: int = 50) -> pd.Dat
 
     process = psutil.Process()
     rows = []
-    for k in tqdm(range(trials), desc="memory over trials", unit="trial", mininterval=2):
+    for k in progress.each(range(trials), "memory over trials", unit="trial"):
         config = LstmConfig(1 + k % 4, 1 + k % 7, 0.001, 16 * 2 ** (k % 4), 1 + k % 40, 0.2)
         windows = dataset.windows(config.sequence_length)
         our_seconds(config, replace(windows, x_train=windows.x_train[:512], y_train=windows.y_train[:512]), epochs=1)
@@ -282,7 +281,7 @@ def distribution_table(dataset: Dataset, seeds: int = 30, samples: int = 2000, e
         x, y = windows.x_train[chosen], windows.y_train[chosen]
         mse: dict[str, list[float]] = {"keras": [], "fast": []}
         for engine in mse:
-            for seed in tqdm(range(seeds), desc=f"{engine} with dropout", unit="seed", mininterval=2):
+            for seed in progress.each(range(seeds), f"{engine} with dropout", unit="seed"):
                 model = lstm.build(config, seed=seed)
                 training.fit(model, config, x, y, epochs=epochs, seed=seed, engine=engine)
                 predicted = training.predict(model, config, windows.x_test, engine="fast")
@@ -316,7 +315,7 @@ def agreement_table(dataset: Dataset, updates: int = 50) -> pd.DataFrame:
     from helpers import lstm, training
 
     rows = []
-    for config in tqdm(AGREEMENT_CONFIGS, desc="agreement with Keras", unit="configuration"):
+    for config in progress.each(AGREEMENT_CONFIGS, "agreement with Keras", unit="configuration"):
         windows = dataset.windows(config.sequence_length)
         per_epoch = min(updates, len(windows.y_train) // config.batch_size)
         samples = (per_epoch - 1) * config.batch_size + config.batch_size // 2 + 1

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from helpers import ledger, lines, paths, prices, study
+from helpers import contest, ledger, lines, paths, prices, study
 from helpers.paths import Outputs
 
 log = logging.getLogger(__name__)
@@ -157,8 +157,12 @@ def _damaged(path: Path, found: lines.Scan) -> Finding:
     return Finding(path, found.lines + 1, found.damage, do)
 
 
+def _record_check(path: Path) -> ledger.Check:
+    return contest.is_record if path.name.startswith("contest_") else ledger.is_record
+
+
 def _json_lines(path: Path) -> Iterator[Finding]:
-    found = lines.scan(path, is_record=ledger.is_record)
+    found = lines.scan(path, is_record=_record_check(path))
     if found.damage:
         yield _damaged(path, found)
 
@@ -302,7 +306,7 @@ def _repair(path: Path) -> int:
     if path.suffix not in (".journal", ".jsonl") or not path.is_file():
         raise ValueError(f"{path} is no journal and no file of JSON lines.")
     if path.suffix == ".jsonl":
-        damaged = ledger.repair(path)
+        damaged = ledger.repair(path, is_record=_record_check(path))
     else:
         with study._held(path):
             damaged = study.repair(path, damaged=True)

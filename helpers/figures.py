@@ -36,6 +36,12 @@ COLOURS: Mapping[str, str] = {
     "tpe": "#8C6D1F",
     "cmaes": "#332288",
     "gp": "#882255",
+    "hybrid": "#D6006C",
+    "generator_product": "#3D8FC6",
+    "generator_reinforce": "#5B7FA6",
+    "generator_shuffled": "#6FB1DE",
+    "generator_zero": "#A3CBE8",
+    "gan_blind": "#E39A8C",
     "actual": "#1A1A1A",
     "predicted": "#0072B2",
     "naive": "#E8A900",
@@ -53,12 +59,22 @@ MARKERS: Mapping[str, str] = {
     "tpe": "v",
     "cmaes": "P",
     "gp": "*",
+    "hybrid": "*",
+    "generator_product": "<",
+    "generator_reinforce": ">",
+    "generator_shuffled": "p",
+    "generator_zero": "h",
+    "gan_blind": "d",
 }
 LINES: Mapping[str, Any] = {
     "generator": "-",
     "gan": "-",
     "bayesian": (0, (5, 1.5)),
     "bayesian_warped": (0, (3, 1.2, 1, 1.2)),
+    "random": (0, (1, 1)),
+    "tpe": (0, (4, 1, 1, 1, 1, 1)),
+    "cmaes": (0, (2, 1)),
+    "hybrid": "-",
 }
 LABELS: Mapping[str, str] = {
     "generator": "Generator",
@@ -69,6 +85,12 @@ LABELS: Mapping[str, str] = {
     "tpe": "TPE",
     "cmaes": "CMA-ES",
     "gp": "Gaussian process",
+    "hybrid": "Hybrid",
+    "generator_product": "Generator, MSE times outputs",
+    "generator_reinforce": "Generator, policy gradient",
+    "generator_shuffled": "Generator, shuffled MSEs",
+    "generator_zero": "Generator, no feedback",
+    "gan_blind": "GAN, no discriminator",
 }
 # Column headings of records, the same in figures and tables.
 HEADINGS: Mapping[str, str] = {
@@ -193,12 +215,14 @@ PAPERS: Mapping[str, str] = {
     "methods: a comparative study with Bayesian optimization",
     "A": "A GAN-based method to tune LSTM hyperparameters for financial forecasting",
     "R": "Beyond the papers' own items: are the published numbers reproducible, and do the claims hold?",
+    "B": "Beyond the papers: how good are the tuners?",
     "V": "Beyond the papers: does the tuned LSTM forecast anything?",
 }
 PAPER_NAMES: Mapping[str, str] = {
     "G": "Generator paper",
     "A": "GAN paper",
     "R": "Replication",
+    "B": "Tuner benchmark",
     "V": "Forecast validity",
 }
 NOTEBOOKS: Mapping[int, str] = {
@@ -208,6 +232,7 @@ NOTEBOOKS: Mapping[int, str] = {
     4: "04_bayesian_baseline",
     5: "05_comparison",
     6: "06_replication",
+    7: "07_tuner_benchmark",
     8: "08_forecast_validity",
 }
 
@@ -272,6 +297,18 @@ ITEMS: Mapping[str, Item] = {
     "R-tab03": Item("R", "The shape of the searches", 6),
     "R-fig06": Item("R", "Lag of the forecasts behind the close", 6),
     "R-tab04": Item("R", "The papers' claims, judged", 6),
+    "B-fig01": Item("B", "All tuners on every problem", 7),
+    "B-fig02": Item("B", "Best error so far against evaluations", 7),
+    "B-fig03": Item("B", "Best error so far against seconds", 7),
+    "B-fig04": Item("B", "Random search's best of n, with the sequential tuners drawn on it", 7),
+    "B-fig05": Item("B", "Which tuner beats which, and how often", 7),
+    "B-fig06": Item("B", "What an evaluation buys: error against seconds in all", 7),
+    "B-fig07": Item("B", "What the generator's feedback is worth", 7),
+    "B-fig08": Item("B", "What the GAN's parts know: entropy and calibration", 7),
+    "B-fig09": Item("B", "The tabular benchmark beside real trainings", 7),
+    "B-tab01": Item("B", "Every tuner on every problem, in numbers", 7),
+    "B-tab02": Item("B", "Every tuner against random search and against the best", 7),
+    "B-tab03": Item("B", "Feedback on, shuffled and off", 7),
     "V-fig01": Item("V", "What each leak buys", 8),
     "V-fig02": Item("V", "Does the forecast follow the close? Correlations of changes by lag", 8),
     "V-fig03": Item("V", "The last 100 days with yesterday's close under the forecast", 8),

@@ -20,7 +20,6 @@ import logging
 import math
 import os
 import queue
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -31,6 +30,7 @@ import numpy as np
 
 from helpers import lines
 from helpers.lstm import EPOCHS
+from helpers.progress import Bar
 from helpers.space import LstmConfig
 from helpers.trial import METRICS, Evaluator, TrialResult
 from helpers.windows import Dataset, Protocol
@@ -202,13 +202,16 @@ def complete(
                     keep_predictions=training.keep,
                 )
 
-            bar = stack.enter_context(_bar(len(missing), path.stem, shown=progress))
+            work = sum(_cost(training.config) for training in missing)
+            bar = stack.enter_context(Bar(len(missing), path.stem, work=work, shown=progress))
+            best, failed = math.inf, 0
             done = contextlib.closing(train_all(missing, evaluate, evaluator=evaluator, jobs=jobs))
             for training, result in stack.enter_context(done):
                 if not result.ok:
                     logger.warning("%s: a training failed: %s.", path.stem, result.reason)
                 append(_record(training, result, dataset(training), epochs, engine))
-                bar.update()
+                best, failed = min(best, result.mse if result.ok else math.inf), failed + (not result.ok)
+                bar.update(best=best, failed=failed, work=_cost(training.config))
         records = known()
     return [_outcome(training, records[training.key]) for training in trainings]
 
@@ -218,7 +221,10 @@ def is_record(content: Mapping[str, Any]) -> bool:
     return content.keys() >= {"status", "epochs", "engine", "data_sha256"}
 
 
-def read(path: str | Path) -> list[dict[str, Any]]:
+Check = Callable[[Mapping[str, Any]], bool]  # whether the content of a line can be a record
+
+
+def read(path: str | Path, *, is_record: Check = is_record) -> list[dict[str, Any]]:
     """The records of a file; an incomplete last line, which an interruption leaves behind, does not count.
 
     Raises
@@ -229,13 +235,13 @@ def read(path: str | Path) -> list[dict[str, Any]]:
     path = Path(path)
     if not path.exists():
         return []
-    whole = path.read_bytes()[: _scan(path).size]
+    whole = path.read_bytes()[: _scan(path, is_record).size]
     records = [json.loads(line) for line in whole.splitlines()]
     return [{name: value for name, value in record.items() if name != "sum"} for record in records]
 
 
 @contextlib.contextmanager
-def appending(path: Path) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+def appending(path: Path, *, is_record: Check = is_record) -> Iterator[Callable[[Mapping[str, Any]], None]]:
     """A function that adds one record to a file, which is held against other processes meanwhile; made if missing.
 
     The rest of an interrupted line is cut off first. A record is on the disk when the function returns.
@@ -249,7 +255,7 @@ def appending(path: Path) -> Iterator[Callable[[Mapping[str, Any]], None]]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     with held(path):
-        found = _scan(path)
+        found = _scan(path, is_record)
         with lines.writing(path, error=LedgerError):
             lines.repair(path, found)
 
@@ -285,7 +291,7 @@ def held(path: Path) -> Iterator[None]:
         yield
 
 
-def repair(path: Path) -> bool:
+def repair(path: Path, *, is_record: Check = is_record) -> bool:
     """Cut a file off at its first damage, of any kind; whether there was some. See `lines.repair`.
 
     Raises
@@ -297,7 +303,7 @@ def repair(path: Path) -> bool:
         return lines.repair(path, lines.scan(path, is_record=is_record))
 
 
-def _scan(path: Path) -> lines.Scan:
+def _scan(path: Path, is_record: Check) -> lines.Scan:
     return lines.sound(path, lines.scan(path, is_record=is_record), error=LedgerError)
 
 
@@ -365,13 +371,6 @@ def train_all(
         finally:
             for thread in threads:
                 thread.join(timeout=5)
-
-
-def _bar(total: int, name: str, *, shown: bool) -> Any:
-    from tqdm import tqdm
-
-    interval = 0.1 if sys.stderr.isatty() else 10.0
-    return tqdm(total=total, desc=name, unit="trial", disable=not shown, mininterval=interval)
 
 
 def _cost(config: LstmConfig) -> float:

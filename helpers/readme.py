@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from helpers import endure, figures, paths, published, study, tables, validity
+from helpers import contest_report, endure, figures, paths, published, study, tables, validity
 
 README = paths.ROOT / "README.md"
 PROTOCOLS = ("described", "published")
@@ -94,6 +94,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "results": results,
     "forecasts": validity.verdict_markdown,
     "claims": claims,
+    "tuners": contest_report.written_answer,
     "speed": speed,
     "promises": endure.promises,
 }

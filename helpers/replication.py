@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import math
 import queue
-import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -25,6 +24,8 @@ from scipy import stats
 from helpers import intervals, ledger, published, study, windows
 from helpers.intervals import Estimate
 from helpers.prices import Prices
+from helpers.progress import Bar
+from helpers.provenance import cores
 from helpers.space import GAN_SPACE, GENERATOR_SPACE, HYPERPARAMETERS, LstmConfig, SearchSpace
 from helpers.study import trial_seed
 from helpers.trial import METRICS, Evaluator, TrialResult
@@ -274,33 +275,17 @@ def replay(
                     keep_predictions=True,
                 )
 
-            bar = stack.enter_context(_bar(sum(cost.values()), shown=progress))
+            bar = stack.enter_context(Bar(len(missing), "replay", work=sum(cost.values()), shown=progress))
             done = contextlib.closing(ledger.train_all(missing, evaluate, evaluator=evaluator, jobs=jobs))
-            failed = 0
-            for number, (task, result) in enumerate(stack.enter_context(done), start=1):
+            best, failed = math.inf, 0
+            for task, result in stack.enter_context(done):
                 dataset = datasets[task.reading.protocol]
                 record = _record(task, result, dataset, epochs=epochs, engine=engine)
                 append[file_name(task.table, task.reading.name)](record)
-                failed += not result.ok
-                said = f"{number}/{len(missing)}" + (f", {failed} failed" if failed else "")
-                bar.set_postfix_str(said, refresh=False)
-                bar.update(cost[id(task)])
+                best, failed = min(best, result.mse if result.ok else math.inf), failed + (not result.ok)
+                bar.update(best=best, failed=failed, work=cost[id(task)])
         known = _known(wanted, datasets, folder, epochs=epochs, engine=engine)
     return _frame([known[(task.table, task.reading.name, *task.key)] for task in wanted])
-
-
-def _bar(total: float, *, shown: bool) -> Any:
-    """Progress in estimated seconds, the longest tasks coming first."""
-    from tqdm import tqdm
-
-    return tqdm(
-        total=total + 1e-6,
-        desc="replay",
-        bar_format="{desc}: {percentage:3.0f}% |{bar}| {elapsed}, about {remaining} left{postfix}",
-        smoothing=0.05,
-        disable=not shown,
-        mininterval=0.2 if sys.stderr.isatty() else 10.0,
-    )
 
 
 def file_name(table: str, reading_name: str) -> str:
@@ -315,8 +300,8 @@ def records(folder: str | Path) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row a task: `table`, `reading`, `row`, `seed`, the six hyperparameters (learning rate as trained), the
-        metrics and `seconds` of `trial.TrialResult`, `status`, `reason`, `published_mse`, `published_seconds`, and the
-        numbers of `forecast_statistics`; sorted by table, reading, row and seed.
+        metrics of `trial.TrialResult`, `seconds` (of the processor, one core), `status`, `reason`, `published_mse`,
+        `published_seconds`, and the numbers of `forecast_statistics`; sorted by table, reading, row and seed.
 
     Raises
     ------
@@ -361,6 +346,7 @@ def _known(
 def _record(task: Task, result: TrialResult, dataset: Dataset, *, epochs: int, engine: str) -> dict[str, Any]:
     """One complete line; numbers of a failed trial are null."""
     numbers = {name: getattr(result, name) for name in (*METRICS, "seconds", "cpu_percent", "peak_rss_mb")}
+    numbers["cpu_seconds"] = result.seconds * result.cpu_percent / 100.0 * cores()
     forecast: dict[str, Any] = {}
     if result.predictions is not None:
         forecast = forecast_statistics(dataset, result.predictions)
@@ -394,11 +380,13 @@ def _plain(value: Any) -> Any:
 
 
 def _frame(found: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    numbers = [*METRICS, "seconds", "cpu_percent", "peak_rss_mb", *FORECAST]
+    numbers = [*METRICS, "seconds", "cpu_seconds", "cpu_percent", "peak_rss_mb", *FORECAST]
     columns = ["table", "reading", "row", "seed", *HYPERPARAMETERS, "status", "reason", *numbers, "lag_correlations"]
     rows = [{**record, **record["config"]} for record in found]
     frame = pd.DataFrame(rows, columns=columns)
     frame[numbers] = frame[numbers].astype(float)
+    # Of one core: on a machine that does other things as well, the clock measures those.
+    frame["seconds"] = frame["cpu_seconds"].fillna(frame["seconds"])
     theirs = pd.concat([published.runs(t).assign(table=t) for t in TABLES]).rename(
         columns={"iteration": "row", "mse": "published_mse", "seconds": "published_seconds"}
     )
@@ -511,8 +499,6 @@ def tuner_studies(
     """
     from concurrent.futures import ThreadPoolExecutor
 
-    from tqdm import tqdm
-
     # One thread at a time but for the trainings, which happen in other processes: Python 3.11's parser, which the stamp
     # of a study uses, is not safe to call from two threads.
     turn = threading.Lock()
@@ -561,15 +547,15 @@ def tuner_studies(
     with contextlib.ExitStack() as stack:
         for _ in range(jobs):
             idle.put(Worker(stack.enter_context(evaluator())))
-        bar = stack.enter_context(
-            tqdm(total=len(studies), desc="tuners", unit="study", disable=not progress or not studies)
-        )
+        bar = stack.enter_context(Bar(len(studies), "tuners", unit="study", shown=progress))
+        best = math.inf
         for phase in (False, True):  # those with a target wait for it
             chosen = [one for one in studies if bool(one.after) is phase]
             with ThreadPoolExecutor(max_workers=jobs) as pool:
                 for one, records_of_one in zip(chosen, pool.map(run, chosen), strict=True):
                     found[one.name] = records_of_one
-                    bar.update()
+                    best = min(best, records_of_one["mse"].min())
+                    bar.update(best=best)
     return found
 
 

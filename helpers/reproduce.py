@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from helpers import figures, paths, prices, windows
+from helpers import figures, paths, prices, progress, schedule, windows
 
 log = logging.getLogger(__name__)
 
@@ -37,12 +37,14 @@ SYMBOL = "^GSPC"  # the papers' index
 
 # Notebook -> the notebooks whose records it reads. Those that read none wait for 01, which meets bad data first.
 NEEDS: dict[str, tuple[str, ...]] = {
+    "00_explore": ("01_data_preparation",),
     "01_data_preparation": (),
     "02_generator_tuner": ("01_data_preparation",),
     "03_gan_tuner": ("01_data_preparation",),
     "04_bayesian_baseline": ("02_generator_tuner",),
     "05_comparison": ("02_generator_tuner", "03_gan_tuner", "04_bayesian_baseline"),
     "06_replication": ("02_generator_tuner", "03_gan_tuner", "04_bayesian_baseline"),
+    "07_tuner_benchmark": ("01_data_preparation",),
     "08_forecast_validity": ("02_generator_tuner", "03_gan_tuner", "04_bayesian_baseline"),
 }
 # Chosen here for each run, not in a params file.
@@ -340,7 +342,9 @@ def _start(step: Step, build: Path) -> subprocess.Popen:
         "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "-1"),  # the papers' networks are small
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # a debugger's warning at the kernel's start
         "PYTHONWARNINGS": "ignore:IProgress not found",  # tqdm misses a widget that rendered notebooks cannot show
+        progress.STATE_FILE: str(build / f"{step.name}.state"),  # what the notebook's bars say, for this process
     }
+    (build / f"{step.name}.state").unlink(missing_ok=True)
     with (build / f"{step.name}.log").open("wb") as output:
         return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment, cwd=paths.ROOT)
 
@@ -374,7 +378,7 @@ def lock(outputs: paths.Outputs) -> Iterator[None]:
         yield
 
 
-def run(steps: Sequence[Step], *, jobs: int = 2) -> dict[str, str]:
+def run(steps: Sequence[Step], *, jobs: int = 2, watch: schedule.Watch | None = None) -> dict[str, str]:
     """Execute `steps`, at most `jobs` at a time, each after those it needs.
 
     A step that fails stops those that need it and no others; its rendered notebook of an earlier run stays.
@@ -384,12 +388,15 @@ def run(steps: Sequence[Step], *, jobs: int = 2) -> dict[str, str]:
     steps : sequence of Step
     jobs : int
         Notebooks at the same time.
+    watch : schedule.Watch, optional
+        Says how it stands, and keeps the minutes.
 
     Returns
     -------
     dict
         Name of a step -> "" if it succeeded, otherwise why not.
     """
+    watch = watch or schedule.Watch(steps, schedule.Expectation({}), jobs)
     waiting, running = list(steps), {}
     done: dict[str, str] = {}
     try:
@@ -398,7 +405,7 @@ def run(steps: Sequence[Step], *, jobs: int = 2) -> dict[str, str]:
                 broken = [name for name in step.needs if done.get(name)]
                 if broken:
                     done[step.name] = f"not run: it needs {broken[0]}"
-                    log.info("%-34s %s", step.name, done[step.name])
+                    watch.ended(step.name, done[step.name])
                     waiting.remove(step)
                 elif len(running) < jobs and all(name in done for name in step.needs):
                     build = step.outputs.root / "build" / "notebooks"
@@ -409,12 +416,18 @@ def run(steps: Sequence[Step], *, jobs: int = 2) -> dict[str, str]:
                     continue
                 del running[name]
                 done[name] = _finish(step, build, process.returncode)
-                minutes = (time.monotonic() - started) / 60
-                log.info("%-34s %s, %.1f min", name, "failed" if done[name] else "done", minutes)
+                watch.ended(name, "failed" if done[name] else "done", (time.monotonic() - started) / 60)
                 if done[name]:
                     log.error("%s", done[name])
+            watch.tick(
+                {
+                    name: ((time.monotonic() - started) / 60, progress.state(build / f"{name}.state"))
+                    for name, (_, build, started, _) in running.items()
+                }
+            )
             time.sleep(0.2)
     finally:
+        watch.close()
         for *_, process in running.values():
             process.send_signal(signal.SIGINT)  # papermill then ends its kernel
         for *_, process in running.values():
@@ -553,19 +566,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _report(steps: Sequence[Step], jobs: int, draw_only: bool, *, keep: bool = False) -> int:
-    first, started = steps[0], time.monotonic()
-    where = os.path.relpath(first.outputs.root, paths.ROOT)
+    first, started, since = steps[0], time.monotonic(), time.time()
+    profile, outputs = first.parameters["profile"], first.outputs
+    where = os.path.relpath(outputs.root, paths.ROOT)
     data = prices.load(first.parameters["symbol"], source=first.parameters.get("source", "auto"))
-    log.info("Profile %s: %d notebooks, %d at a time.", first.parameters["profile"], len(steps), jobs)
+    log.info("Profile %s: %d notebooks, %d at a time.", profile, len(steps), jobs)
     log.info("Data: %s.", data.caption)
     log.info("Writes into %s.%s", "the repository" if where == "." else where, " Trains nothing." if draw_only else "")
-    if first.parameters["profile"] == "smoke" and not (draw_only or keep):  # a check starts from nothing
-        shutil.rmtree(first.outputs.studies("smoke"), ignore_errors=True)
-    done = run(steps, jobs=jobs)
+    if profile == "smoke" and not (draw_only or keep):  # a check starts from nothing
+        shutil.rmtree(outputs.studies("smoke"), ignore_errors=True)
+    whole = {step.notebook for step in steps} == set(NEEDS)
+    fresh = not draw_only and not any(outputs.studies(profile).glob("*"))
+    expected = schedule.Expectation({}) if draw_only else schedule.expect([s.name for s in steps], outputs, profile)
+    log.info("%s", schedule.plan_text(steps, expected, jobs))
+    watch = schedule.Watch(steps, expected, jobs)
+    done = run(steps, jobs=jobs, watch=watch)
     failed = [name for name, reason in done.items() if reason]
-    figures.write_index(first.outputs)
-    everything = {step.notebook for step in steps} == set(NEEDS)
-    missing = missing_items(first.outputs) if everything and not failed else []
+    figures.write_index(outputs)
+    missing = missing_items(outputs) if whole and not failed else []
+    if whole and fresh and not failed:
+        schedule.learn(outputs, profile, watch.took, expected.calibrated)
+    log.info("%s", schedule.summary_text(steps, done, watch.took, expected, since, profile))
     if missing:
         log.error("Items without a file: %s.", ", ".join(missing))
     minutes = (time.monotonic() - started) / 60

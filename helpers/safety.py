@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MODULES = {"pickle", "cPickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"}
+PROCESSES = {"Parallel", "delayed", "parallel_config", "TerminatedWorkerError"}  # of joblib: within a run, no files
 CALLS = {"eval", "exec", "compile", "read_pickle", "to_pickle", "load_model", "unsafe_load", "full_load"}
 # What a rendered notebook may show without being trusted: no JavaScript, no widgets.
 SHOWN = {"text/plain", "text/markdown", "text/html", "image/png", "image/svg+xml"}
@@ -22,7 +23,7 @@ def unsafe(tree: ast.Module) -> Iterator[int]:
             names = {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             names = {(node.module or "").split(".")[0]}
-            if {alias.name for alias in node.names} <= {"Parallel", "delayed"}:  # processes of one run, no files
+            if {alias.name for alias in node.names} <= PROCESSES:
                 names -= {"joblib"}
         else:
             names = set()

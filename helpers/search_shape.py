@@ -23,6 +23,7 @@ from scipy import stats
 
 from helpers import intervals, provenance, published
 from helpers.intervals import Estimate
+from helpers.progress import Bar
 from helpers.space import GAN_SPACE, GENERATOR_SPACE, HYPERPARAMETERS, LstmConfig, SearchSpace, params_from_config
 
 LOW = 0.15  # coordinates below this count as at the lower end
@@ -348,6 +349,7 @@ def simulate(
     seed: int = 0,
     jobs: int = 1,
     train: bool = True,
+    progress: bool = True,
 ) -> np.ndarray:
     """Simulated searches of one mechanism, kept in `<folder>/shape_<name>.npz`.
 
@@ -362,6 +364,8 @@ def simulate(
         Processes.
     train : bool
         False reads only.
+    progress : bool
+        Whether to show progress on standard error.
 
     Returns
     -------
@@ -395,9 +399,14 @@ def simulate(
         if jobs > 1 and len(seeds) > 1:
             from joblib import Parallel, delayed
 
-            new = Parallel(n_jobs=jobs)(delayed(search)(mechanism, s) for s in seeds)
+            searches = Parallel(n_jobs=jobs, return_as="generator")(delayed(search)(mechanism, s) for s in seeds)
         else:
-            new = [search(mechanism, s) for s in seeds]
+            searches = (search(mechanism, s) for s in seeds)
+        new = []
+        with Bar(runs, f"simulated {mechanism.name}", unit="search", done=len(kept), shown=progress) as bar:
+            for one in searches:
+                new.append(one)
+                bar.update()
         # A thousandth of the range is finer than any grid here (249 steps at most); two bytes a value.
         made = np.round(np.array(new) * 10_000).astype(np.uint16)
         kept = np.concatenate([kept, made]) if len(kept) else made

@@ -17,7 +17,6 @@ import logging
 import math
 import os
 import re
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -38,6 +37,7 @@ from optuna.trial import FrozenTrial, TrialState
 from helpers import lines, provenance
 from helpers.lstm import EPOCHS
 from helpers.metrics import error_metrics
+from helpers.progress import Bar
 from helpers.space import HYPERPARAMETERS, LstmConfig, SearchSpace, config_from_params
 from helpers.trial import METRICS, Evaluator, TrialResult
 
@@ -171,7 +171,7 @@ def run(
     evaluator : Evaluator, optional
         The warm worker to use; without one the study has its own. Anything with its `evaluate` serves.
     progress : bool
-        Whether to show a progress bar with the best MSE so far on standard error.
+        Whether to show the best MSE so far and the time left on standard error (`helpers.progress`).
     train : bool
         False reads only: an error if trials are missing.
     keep_predictions : bool
@@ -237,7 +237,7 @@ def run(
             _check_identity(study, identity)
         if evaluator is None and not _done(study, trials, stop_at, give_up_after):
             evaluator = stack.enter_context(Evaluator())
-        bar = stack.enter_context(_Bar(study, trials, shown=progress))
+        bar = stack.enter_context(Bar(trials, name, done=len(_finished(study)), shown=progress))
         keep_predictions = keep_predictions and _tuned_on_test(dataset)
         learnt, done = 0.0, _done(study, trials, stop_at, give_up_after)
         while not done:
@@ -281,7 +281,9 @@ def run(
                         study.tell(trial, state=TrialState.FAIL)
                         logger.warning("%s, trial %d failed: %s.", name, trial.number + 1, result.reason)
                 learnt = time.perf_counter() - started
-            bar.update(study)
+            finished = _finished(study)  # another process may have added some
+            failed = sum(t.state == TrialState.FAIL for t in finished)
+            bar.update(len(finished) - bar.done, best=_least(study), failed=failed)
             done = _done(study, trials, stop_at, give_up_after)
     _check_complete(study, trials, stop_at, give_up_after)
     _tell_failures(study)
@@ -558,35 +560,6 @@ def _all_failed(study: optuna.Study) -> str:
         return f"The study {study.study_name!r} has no finished trial."
     (reason, times), total = reasons.most_common(1)[0], reasons.total()
     return f"All {total} trials of the study {study.study_name!r} failed, {times} of them so: {reason}."
-
-
-class _Bar:
-    """Progress on standard error with the best MSE so far; in a log file, a line every ten seconds at most."""
-
-    def __init__(self, study: optuna.Study, trials: int, *, shown: bool) -> None:
-        from tqdm import tqdm
-
-        done = len(_finished(study))
-        self._bar = tqdm(
-            total=max(trials, done),
-            initial=done,
-            desc=study.study_name,
-            unit="trial",
-            disable=not shown or done >= trials,
-            mininterval=0.1 if sys.stderr.isatty() else 10.0,
-        )
-
-    def __enter__(self) -> _Bar:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
-
-    def update(self, study: optuna.Study) -> None:
-        failed = sum(t.state == TrialState.FAIL for t in _finished(study))
-        text = f"best MSE {_least(study):.3g}" + (f", {failed} failed" if failed else "")
-        self._bar.set_postfix_str(text, refresh=False)
-        self._bar.update(len(_finished(study)) - self._bar.n)
 
 
 # The journal.

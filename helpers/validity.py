@@ -26,6 +26,7 @@ from helpers import forecasts, ledger, paths, published, study, tables
 from helpers.ledger import Outcome, Training
 from helpers.lstm import EPOCHS
 from helpers.prices import Prices, closes_sha256
+from helpers.progress import Bar
 from helpers.samplers import BayesianSampler
 from helpers.space import HYPERPARAMETERS, LstmConfig, SearchSpace, UnitCube, config_from_params
 from helpers.trial import Evaluator
@@ -270,8 +271,15 @@ def tune(names: Mapping[str, tuple[str, Protocol]], series: Series, budget: Budg
         return _config(study.best(run))
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with ThreadPoolExecutor(len(budget.workers)) as pool:
-        return dict(zip(names, pool.map(one, names), strict=True))
+    found: dict[str, LstmConfig] = {}
+    with (
+        ThreadPoolExecutor(len(budget.workers)) as pool,
+        Bar(len(names), "tuning", unit="study", shown=budget.train) as bar,
+    ):
+        for name, config in zip(names, pool.map(one, names), strict=True):
+            found[name] = config
+            bar.update()
+    return found
 
 
 # Scores.

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from helpers import paths
 from helpers.prices import Prices, closes_sha256, load
 from helpers.windows import Dataset, protocol
 
@@ -40,3 +45,20 @@ def short_dataset(short_prices: Prices) -> Dataset:
 def dataset(packaged: Prices) -> Dataset:
     """The packaged series under `described`, windows of up to 250 days."""
     return Dataset(packaged, protocol("described"))
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of what a reader's commands may change or use, with this environment."""
+    for name in ("helpers", "tests"):
+        shutil.copytree(paths.ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "notebooks").mkdir()
+    for path in paths.NOTEBOOKS.glob("*.py"):
+        shutil.copy(path, tmp_path / "notebooks")
+    shutil.copytree(paths.PARAMS, tmp_path / "notebooks" / "params")
+    shutil.copytree(paths.PUBLISHED, tmp_path / "data" / "published")
+    for name in ("Makefile", "pyproject.toml", "requirements.lock"):
+        shutil.copy(paths.ROOT / name, tmp_path)
+    os.utime(tmp_path / "requirements.lock", (0, 0))  # the environment is up to date
+    (tmp_path / ".venv").symlink_to((paths.ROOT / ".venv").resolve())
+    return tmp_path

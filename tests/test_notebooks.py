@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from helpers import figures, paths, prices, published, reproduce, windows
+from helpers import contest, figures, paths, prices, published, reproduce, windows
 from helpers.metrics import mse
 
 NOTEBOOKS = tuple(reproduce.NEEDS)
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(1800)  # the first test to need them waits for 
 
 
 def test_every_script_is_a_known_notebook():
-    assert tuple(sorted(p.stem for p in paths.NOTEBOOKS.glob("0[1-9]_*.py"))) == NOTEBOOKS
+    assert tuple(sorted(p.stem for p in paths.NOTEBOOKS.glob("0[0-9]_*.py"))) == NOTEBOOKS
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS)
@@ -139,6 +139,19 @@ def test_04_stops_at_the_generators_best_or_at_the_cap(smoke, protocol):
         errors = pd.read_csv(smoke.tables / f"G-tab09{variant}_{protocol}.csv")["mse"]
         assert (errors[:-1] > target).all(), "the search went on after it had reached the target"
         assert len(errors) == 2 or errors.iloc[-1] <= target
+
+
+def test_07_reports_the_searches_that_are_recorded(smoke):
+    table = pd.read_csv(smoke.tables / "B-tab01.csv").query("`Evaluated by` == 'surrogate'").set_index("Tuner")
+    path = smoke.studies("smoke") / "contest_surrogate_generator_described.jsonl"
+    searches = contest.recorded(path, "generator", evaluations=6)
+    for tuner, part in searches.groupby("tuner"):
+        best = part.groupby("seed")["mse"].min()
+        assert table.loc[figures.LABELS[tuner], "Best MSE"] == pytest.approx(best.median())
+        assert table.loc[figures.LABELS[tuner], "Seeds"] == len(best) == 3
+    trained = contest.recorded(smoke.studies("smoke") / "contest_generator_described.jsonl", "generator", evaluations=6)
+    assert len(trained) == 18 and (trained["mse"] > 0).all()
+    assert (smoke.tables / "tuners_answer.md").read_text(encoding="utf-8").count(". ") == 1
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

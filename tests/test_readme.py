@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 
 import pytest
+from conftest import make_prices
 
 from helpers import paths, readme
 
@@ -32,22 +34,53 @@ def test_fill_replaces_and_refuses() -> None:
         readme.fill("<!-- a: generated --> text", blocks)
 
 
-def test_links_lead_to_files_and_headings() -> None:
-    headings = {re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in re.findall(r"^#+ (.+)$", TEXT, re.M)}
-    links = re.findall(r"\]\(([^)]+)\)", TEXT)
-    assert len(links) > 15
-    for link in links:
-        if link.startswith("#"):
-            assert link[1:] in headings, link
-        elif not link.startswith("https://"):
-            assert (paths.ROOT / link).exists(), link
-
-
 def test_commands_are_targets_of_the_makefile() -> None:
     makefile = (paths.ROOT / "Makefile").read_text("utf-8")
     targets = set(re.findall(r"^([a-z]+):", makefile, re.M))
     named = set(re.findall(r"(?:`|^)make ([a-z]+)", TEXT, re.M))
     assert {"reproduce", "test", "data", "figures", "bench", "lab"} <= named <= targets
+
+
+DOCUMENTS = ("README.md", "data/README.md", "docs/EXTENDING.md", "docs/DATASHEET.md")
+
+
+def commands(text: str) -> list[str]:
+    """Every `make` command of a document: in command blocks, indented, and in running text."""
+    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", text, re.S))
+    lines = [line.partition("#")[0] for line in blocks.splitlines()]
+    lines += [re.split(r"\s{2,}", line.strip())[0] for line in re.findall(r"^    make .*$", text, re.M)]
+    lines += re.findall(r"`(make [^`]+)`", re.sub(r"```.*?```", "", text, flags=re.S))
+    return list(dict.fromkeys(" ".join(line.split()) for line in lines if line.startswith("make")))
+
+
+@pytest.mark.parametrize(
+    ("document", "command"),
+    [(name, command) for name in DOCUMENTS for command in commands((paths.ROOT / name).read_text("utf-8"))],
+)
+def test_every_command_that_is_printed_is_accepted(document: str, command: str, tmp_path) -> None:
+    """All are read by make, which says what it would run; the cheap ones are run below and in the recipes' test."""
+    file = tmp_path / "closes.csv"
+    file.write_text("Date,Close\n")
+    given = re.sub(r"\b(CSV|REPAIR)=[\w./-]+", rf"\1={file}", command).replace("...", "^IXIC")
+    script = f'make() {{ command make -n -o .venv/.installed "$@"; }}; {given}'
+    done = subprocess.run(["bash", "-ec", script], cwd=paths.ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert ".venv/bin/python -m" in done.stdout or command.split()[1] in ("env", "clean", "lock", "help"), done.stdout
+
+
+def test_the_two_commands_are_the_whole_block() -> None:
+    assert [c.split()[:2] for c in commands(TEXT)[:2]] == [["make", "reproduce"], ["make", "test"]]
+
+
+def test_closes_of_a_reader_are_imported_as_printed(copy) -> None:
+    (command,) = [c for c in commands(TEXT) if "CSV=" in c]
+    assert command == "make data CSV=path/to/closes.csv"
+    (copy / "path" / "to").mkdir(parents=True)
+    make_prices(1300).close.to_csv(copy / "path" / "to" / "closes.csv", index_label="Date")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+    done = subprocess.run(command.split(), cwd=copy, capture_output=True, text=True, timeout=120, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert len((copy / "data" / "raw" / "GSPC.csv").read_text().splitlines()) == 1301
 
 
 def test_the_example_runs_as_printed() -> None:

@@ -27,9 +27,10 @@ def write_params(folder: Path, text: str, monkeypatch) -> None:
 
 def test_the_first_notebook_once_and_the_others_once_per_protocol(smoke):
     assert [step.name for step in smoke] == [
+        "00_explore",
         "01_data_preparation",
-        *(f"{n}_{p}" for n in list(reproduce.NEEDS)[1:5] for p in ("described", "published")),
-        *list(reproduce.NEEDS)[5:],
+        *(f"{n}_{p}" for n in list(reproduce.NEEDS)[2:6] for p in ("described", "published")),
+        *list(reproduce.NEEDS)[6:],
     ]
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
-from helpers.samplers import BayesianSampler, GanSampler, GeneratorSampler
+from helpers.samplers import BayesianSampler, GanSampler, GeneratorSampler, HybridSampler
 from helpers.samplers import gan as gan_module
 from helpers.samplers import generator as generator_module
 from helpers.samplers.bayesian import RawRanges
@@ -35,6 +35,8 @@ TUNERS = {
     "gan-without-discriminator": partial(GanSampler, discriminator=False),
     "bayesian-paper": partial(BayesianSampler, init_points=2),
     "bayesian-warped": partial(BayesianSampler, init_points=2, ranges="warped"),
+    "hybrid": partial(HybridSampler, init_points=2),
+    "hybrid-without-generator": partial(HybridSampler, init_points=2, generator=False, polish=False),
 }
 every_tuner = pytest.mark.parametrize("tuner", TUNERS.values(), ids=TUNERS)
 

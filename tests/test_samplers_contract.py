@@ -7,7 +7,7 @@ import optuna
 import pytest
 from optuna.testing.pytest_samplers import BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySamplerTestCase
 
-from helpers.samplers import BayesianSampler, GanSampler, GeneratorSampler
+from helpers.samplers import BayesianSampler, GanSampler, GeneratorSampler, HybridSampler
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -19,6 +19,8 @@ SAMPLERS = {
     "generator-shuffled": partial(GeneratorSampler, seed=0, feedback="shuffled", transform="minmax"),
     "gan": partial(GanSampler, seed=0),
     "gan-without-discriminator": partial(GanSampler, seed=0, discriminator=False),
+    "hybrid": partial(HybridSampler, seed=0),
+    "hybrid-soon": partial(HybridSampler, seed=0, init_points=2),
     "generator-unseeded": GeneratorSampler,
 }
 

@@ -1,0 +1,351 @@
+"""What notebook 07 reports: the contests it is asked for, their tables, and the answer in two sentences."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from helpers import benchmark, contest_stats, paths, surrogate
+from helpers.contest_plots import Problem, name_of
+from helpers.entrants import ENTRANTS, EVALUATIONS
+from helpers.figures import LABELS, number
+from helpers.intervals import Estimate
+from helpers.problems import ContestError, Tabular, check_problem
+from helpers.space import UnitCube, config_from_params, lstm_space
+
+ANSWER = "tuners_answer.md"
+PEERS = ("random", "tpe", "cmaes", "bayesian", "bayesian_warped", "generator", "gan")  # whom the hybrid is to beat
+CURVES = ("random", "tpe", "cmaes", "bayesian", "bayesian_warped", "generator", "gan", "hybrid")
+ABLATIONS = (
+    *(("generator", f"generator_{feedback}") for feedback in ("zero", "shuffled", "product", "reinforce")),
+    ("gan", "gan_blind"),
+)
+SIGNIFICANT = 0.05
+
+
+class Asked(NamedTuple):
+    """A contest that is asked for: a space, a protocol, how many seeds, how many evaluations."""
+
+    space: str
+    protocol: str
+    seeds: int
+    evaluations: int
+
+    @property
+    def problem(self) -> Problem:
+        return self.space, self.protocol
+
+
+def parse(text: str, *, evaluations: int = EVALUATIONS) -> list[Asked]:
+    """Contests from text such as "generator:described:100 gan:clean:10:50".
+
+    Each is space:protocol:seeds, or space:protocol:seeds:evaluations.
+
+    Raises
+    ------
+    ContestError
+        For text of another form, an unknown space or protocol, or a number below 1.
+    """
+    found = []
+    for part in text.split():
+        fields = part.split(":")
+        if len(fields) not in (3, 4) or not all(f.isdigit() and int(f) >= 1 for f in fields[2:]):
+            raise ContestError(
+                f"A contest is written space:protocol:seeds or space:protocol:seeds:evaluations, such as "
+                f"generator:described:10, not {part!r}."
+            )
+        check_problem(*fields[:2])
+        found.append(Asked(fields[0], fields[1], int(fields[2]), int(fields[3]) if len(fields) == 4 else evaluations))
+    return found
+
+
+def parse_tuners(text: str) -> list[str]:
+    """Tuners from text such as "random gan"; all of them from an empty one.
+
+    Raises
+    ------
+    ContestError
+        For an unknown tuner.
+    """
+    for name in text.split():
+        if name not in ENTRANTS:
+            raise ContestError(f"Unknown tuner {name!r}; valid tuners are {', '.join(ENTRANTS)}.")
+    return text.split() or list(ENTRANTS)
+
+
+def tabular(space: str, protocol: str, *, naive: Mapping[str, float] | None = None, noise: bool = True) -> Tabular:
+    """The benchmark's surrogate as a problem, with the noise of trainings where it was measured.
+
+    Parameters
+    ----------
+    space, protocol : str
+    naive : mapping of str to float, optional
+        Checksum of closes -> MSE of yesterday's close on them.
+    noise : bool
+
+    Raises
+    ------
+    benchmark.BenchmarkError
+        If the benchmark holds too few trainings.
+    """
+    model = surrogate.Surrogate(space, protocol)
+    measured = None
+    if noise:
+        try:
+            measured = surrogate.measured_noise(space, protocol)
+        except benchmark.BenchmarkError:
+            measured = None
+    closes = benchmark.table(space, protocol)["data_sha256"].iloc[0]
+    cube = UnitCube(lstm_space(space))
+    probed = [model.mse(config_from_params(cube.decode(np.full(len(cube), u)))) for u in (0.2, 0.5, 0.8)]
+    identity = {
+        "surrogate": [model.trainings, *(float(f"{value:.4g}") for value in probed)],
+        "noise": None if measured is None else float(f"{measured.sd:.4g}"),
+    }
+    known = (naive or {}).get(closes, math.nan)
+    return Tabular(model, space, protocol, noise=measured, identity=identity, naive=known)
+
+
+# Tables.
+
+
+def coverage(asked: Sequence[Asked], frames: Mapping[Asked, pd.DataFrame], tuners: Sequence[str]) -> pd.DataFrame:
+    """What was asked for and how much of it is recorded, a row a contest."""
+    rows = []
+    for a in asked:
+        frame = frames.get(a)
+        searches = 0 if frame is None else len(frame[["tuner", "seed"]].drop_duplicates())
+        rows.append(
+            {
+                "problem": name_of(a.problem),
+                "seeds": a.seeds,
+                "evaluations": a.evaluations,
+                "searches asked for": a.seeds * len(tuners),
+                "recorded": searches,
+            }
+        )
+    return pd.DataFrame(rows, columns=["problem", "seeds", "evaluations", "searches asked for", "recorded"])
+
+
+def overview(tables: Mapping[str, Mapping[Problem, pd.DataFrame]]) -> pd.DataFrame:
+    """`contest_stats.summary` of every problem below each other, ready to be saved.
+
+    Parameters
+    ----------
+    tables : mapping of str to mapping of problem to pandas.DataFrame
+        How it was evaluated ("surrogate", "training") -> problem -> summary.
+    """
+    parts = []
+    for how, by_problem in tables.items():
+        for problem, table in by_problem.items():
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "Problem": name_of(problem),
+                        "Evaluated by": how,
+                        "Tuner": table["tuner"].map(LABELS),
+                        "Seeds": table["seeds"],
+                        "Best MSE": table["best"],
+                        "Interval": [_range(r.best_low, r.best_high) for r in table.itertuples()],
+                        "Over yesterday's close by": table["regret"],
+                        "P(better than random)": table["win"],
+                        "of it the interval": [_range(r.win_low, r.win_high) for r in table.itertuples()],
+                        "p": table["p"],
+                        "p, Holm": table["p_holm"],
+                        "Different configurations": table["unique"],
+                        "Failed": table["failed"],
+                        "Training (s)": table["seconds"],
+                        "Suggestion (s)": table["thinking"],
+                    }
+                )
+            )
+    return pd.concat(parts, ignore_index=True)
+
+
+OVERVIEW_FORMATS: Mapping[str, str] = {
+    "Best MSE": ".3g",
+    "Over yesterday's close by": ".3g",
+    "P(better than random)": ".2f",
+    "p": "p",
+    "p, Holm": "p",
+    "Different configurations": ".0%",
+    "Failed": ".1%",
+    "Training (s)": ",.3g",
+    "Suggestion (s)": ".2g",
+}
+
+
+def _range(low: float, high: float) -> str:
+    return f"{low:.2g} to {high:.2g}" if math.isfinite(low + high) else "–"
+
+
+def duels(finals: Mapping[str, Mapping[Problem, pd.DataFrame]], rivals: Sequence[str]) -> pd.DataFrame:
+    """Every tuner against each of a few rivals on every problem, by paired permutation tests."""
+    rows = []
+    for how, by_problem in finals.items():
+        for problem, rival in itertools.product(by_problem, rivals):
+            rows += [
+                {"Problem": name_of(problem), "Evaluated by": how, "Rival": LABELS[rival], **_duel(row)}
+                for row in contest_stats.against(by_problem[problem], rival).to_dict("records")
+            ]
+    return pd.DataFrame(rows, columns=["Problem", "Evaluated by", "Rival", *DUEL])
+
+
+def ablations(finals: Mapping[str, Mapping[Problem, pd.DataFrame]]) -> pd.DataFrame:
+    """The papers' tuners with their feedback against themselves without it."""
+    rows = []
+    for how, by_problem in finals.items():
+        for problem, (tuner, without) in itertools.product(by_problem, ABLATIONS):
+            rows += [
+                {"Problem": name_of(problem), "Evaluated by": how, "Rival": LABELS[without], **_duel(row)}
+                for row in contest_stats.against(by_problem[problem], without, [tuner]).to_dict("records")
+            ]
+    return pd.DataFrame(rows, columns=["Problem", "Evaluated by", "Rival", *DUEL])
+
+
+DUEL = ("Tuner", "Seeds", "P(better)", "Interval", "Ratio of MSEs", "of it the interval", "p", "p, Holm")
+DUEL_FORMATS: Mapping[str, str] = {"P(better)": ".2f", "Ratio of MSEs": ".3g", "p": "p", "p, Holm": "p"}
+
+
+def _duel(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "Tuner": LABELS[row["tuner"]],
+        "Seeds": row["seeds"],
+        "P(better)": row["win"],
+        "Interval": _range(row["win_low"], row["win_high"]),
+        "Ratio of MSEs": row["ratio"],
+        "of it the interval": _range(row["ratio_low"], row["ratio_high"]),
+        "p": row["p"],
+        "p, Holm": row["p_holm"],
+    }
+
+
+# Words.
+
+
+def share(row: Any) -> str:
+    """P(improvement) with its interval."""
+    return f"{row.win:.2f} [{row.win_low:.2f}, {row.win_high:.2f}]"
+
+
+def word(row: Any) -> str:
+    """Whether a tuner is better than its rival beyond chance, by the interval of P(improvement)."""
+    return "better than" if row.win_low > 0.5 else "worse than" if row.win_high < 0.5 else "not told apart from"
+
+
+def pair(finals: Mapping[Any, pd.DataFrame], tuner: str, rival: str) -> Any:
+    """The row of `contest_stats.pairs` for two tuners over several problems; None where they never met."""
+    found = list(contest_stats.pairs(finals, [tuner], [rival]).itertuples())
+    return found[0] if found else None
+
+
+def aim(finals: Mapping[Problem, pd.DataFrame], tuner: str = "hybrid", *, least: float = 0.6) -> str:
+    """Whether the hybrid beats each peer as often as it was to, P(improvement) of `least` and beyond chance; or not."""
+    met, short = 0, []
+    for problem, frame in finals.items():
+        for row in contest_stats.against(frame, rival=tuner, tuners=PEERS).itertuples():
+            met += 1
+            wins, low = 1 - row.win, 1 - row.win_high
+            if wins < least or low <= 0.5:
+                short.append(f"{LABELS[row.tuner]} ({name_of(problem)}: {wins:.2f} [{low:.2f}, {1 - row.win_low:.2f}])")
+    if not met:
+        return "The hybrid took no part."
+    if not short:
+        return (
+            f"The hybrid beats every peer on every problem with P(improvement) of at least {least:g}, {met} of {met}."
+        )
+    return (
+        f"P(improvement) of at least {least:g}, with an interval above 1/2, is reached in {met - len(short)} of {met} "
+        f"pairs of a peer and a problem; not against {'; '.join(short)}."
+    )
+
+
+def agreed(found: Mapping[Problem, Estimate]) -> str:
+    """Whether the surrogate's contest and that of real trainings rank the tuners alike, in words."""
+    if not found:
+        return "no problem has both"
+    said = []
+    for problem, e in found.items():
+        if not math.isfinite(e.value):
+            said.append(f"{name_of(problem)}: too few tuners or seeds to say")
+            continue
+        if math.isfinite(e.low):
+            verdict = "they agree" if e.low > 0 else "they disagree" if e.high < 0 else "which is not beyond chance"
+            said.append(f"{name_of(problem)}: rank correlation {e:.2f} over {e.n} tuners, {verdict}")
+        else:
+            said.append(f"{name_of(problem)}: rank correlation {e.value:.2f} over {e.n} tuners, one seed")
+    return "; ".join(said)
+
+
+def answer(
+    finals: Mapping[Problem, pd.DataFrame],
+    agreement: Mapping[Problem, Estimate],
+    *,
+    real: Mapping[Problem, pd.DataFrame] | None = None,
+    evaluations: int = EVALUATIONS,
+) -> str:
+    """How good the tuners are, in two sentences.
+
+    Parameters
+    ----------
+    finals : mapping of problem to pandas.DataFrame
+        `contest_stats.results` on the tabular benchmark.
+    agreement : mapping of problem to Estimate
+        `contest_stats.rank_agreement` of the problems that were trained as well.
+    real : mapping of problem to pandas.DataFrame, optional
+        `contest_stats.results` of real trainings.
+    evaluations : int
+    """
+    tuners = list(dict.fromkeys(t for frame in finals.values() for t in frame))
+    others = [t for t in tuners if t != "random"]
+    against_random = {t: pair(finals, t, "random") for t in others}
+    papers = [t for t in ("generator", "gan") if against_random.get(t)]
+    said = [
+        f"the {LABELS[t] if t == 'gan' else LABELS[t].lower()} is {word(against_random[t])} random search "
+        f"(P(improvement) {share(against_random[t])})"
+        for t in papers
+    ]
+    variants = {without for _, without in ABLATIONS}
+    rest = [t for t in others if against_random[t] and t not in papers and t not in variants]
+    best = max(rest, key=lambda t: against_random[t].win, default=None)
+    seeds = _from_to(len(frame.dropna()) for frame in finals.values())
+    first = (
+        f"On the tabular benchmark ({len(finals)} problem{'s' if len(finals) > 1 else ''}, "
+        f"{seeds} paired seeds, {evaluations} evaluations a search) "
+        f"{' and '.join(said) or 'no paper is represented'}"
+        + (f", where the best of all others, {LABELS[best]}, reaches {share(against_random[best])}." if best else ".")
+    )
+    fed = pair(finals, "generator", "generator_zero")
+    parts = [f"with its feedback the generator is {word(fed)} itself without ({share(fed)})"] if fed else []
+    if real:
+        seeds = _from_to(len(frame.dropna()) for frame in real.values())
+        parts.append(
+            f"real trainings ({seeds} seed{'s' if seeds != '1' else ''}) beside the benchmark: {agreed(agreement)}"
+        )
+    else:
+        parts.append("real trainings have not been recorded")
+    second = "; ".join(parts)
+    return f"{first} {second[0].upper()}{second[1:]}.\n"
+
+
+def _from_to(values: Iterable[int]) -> str:
+    found = list(values)
+    return f"{min(found)}" if min(found) == max(found) else f"{min(found)} to {max(found)}"
+
+
+def written_answer(root: str | Path = "") -> str:
+    """The answer that notebook 07 wrote, for the README."""
+    return (paths.outputs(root).tables / ANSWER).read_text("utf-8")
+
+
+def over_naive(best: float, naive: float) -> str:
+    """An error in words, over yesterday's close where that is known."""
+    if math.isfinite(naive):
+        return f"{number(best / naive)} times that of yesterday's close"
+    return f"{number(best)} in scaled units; that of yesterday's close is not known without the benchmark's closes"

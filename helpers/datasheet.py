@@ -1,0 +1,226 @@
+"""The datasheet of the tabular benchmark, `data/benchmark/README.md`: every number in it comes from the tables.
+
+    python -m helpers.datasheet
+
+cross-validates the surrogates into `data/benchmark/errors.csv` and writes the page.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from helpers import benchmark, surrogate
+from helpers.space import SPACES, UnitCube, lstm_space
+from helpers.windows import PROTOCOLS
+
+logger = logging.getLogger(__name__)
+
+ERRORS = "errors.csv"
+UNITS = {
+    "protocol": "how the closes were split, scaled and tested: a key of `helpers.windows.PROTOCOLS`",
+    "index": "number of the configuration, from 0, in the order drawn",
+    "repeat": "0 for the benchmark, 1, 2, ... for further seeds of the same configuration",
+    "layers": "LSTM layers",
+    "units": "units of every layer",
+    "learning_rate": "step size of Adam",
+    "batch_size": "windows per update",
+    "sequence_length": "closes in a window, trading days",
+    "dropout_rate": "share of outputs dropped after every layer while training",
+    "seed": "of initial weights, order of windows and dropout: `helpers.study.trial_seed(repeat, index)`",
+    "status": "`ok` or `failed`",
+    "reason": "why it failed; empty if it did not",
+    "mse": "mean squared error on the test targets, scaled units squared; empty if it failed, as all errors",
+    "rmse": "its root, scaled units",
+    "mae": "mean absolute error, scaled units",
+    "r2": "share of the variance explained; below 0 where the mean would be better",
+    "mse_points": "mean squared error, index points squared",
+    "rmse_points": "index points",
+    "mae_points": "index points",
+    "seconds": "wall time of training and testing, s",
+    "cpu_seconds": "processor time of the worker in that time, s",
+    "epochs": "passes over the training windows",
+    "engine": "`fast`: the compiled kernels of `helpers.training`",
+    "data_sha256": "digest of the closes (`helpers.prices.closes_sha256`)",
+}
+
+
+def held(folder: Path = benchmark.FOLDER) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Space, protocol and trainings of every part of the benchmark that is there."""
+    for space in SPACES:
+        if benchmark.table_path(space, folder).exists():
+            frame = benchmark.table(space, folder=folder)
+            for name in PROTOCOLS:
+                part = frame[frame["protocol"] == name]
+                if len(part):
+                    yield space, name, part
+
+
+def errors(folder: Path = benchmark.FOLDER) -> pd.DataFrame:
+    """`surrogate.cross_validate` of every space and protocol with enough trainings, and which they are."""
+    parts = []
+    for space, name, part in held(folder):
+        if ((part["repeat"] == 0) & (part["status"] == "ok")).sum() >= surrogate.FEWEST:
+            found = surrogate.cross_validate(space, name, folder=folder)
+            parts.append(found.assign(space=space, protocol=name))
+    frame = pd.concat(parts) if parts else pd.DataFrame(columns=["target", "model", "n", "r2", "rmse", "spearman"])
+    return frame.reindex(columns=["space", "protocol", "target", "model", "n", "r2", "rmse", "spearman"])
+
+
+def text(folder: Path = benchmark.FOLDER) -> str:
+    """The page, from the tables and the errors recorded beside them."""
+    sizes, extent, noises = [], [], []
+    for space, name, part in held(folder):
+        once = part[part["repeat"] == 0]
+        good = once[once["status"] == "ok"]
+        sizes.append(
+            (
+                space,
+                name,
+                len(once),
+                len(once) - len(good),
+                len(part) - len(once),
+                f"{part['cpu_seconds'].sum() / 3600:.1f}",
+            )
+        )
+        extent.append(
+            (
+                space,
+                name,
+                *(f"{q:.2g}" for q in np.quantile(good["mse"], [0, 0.05, 0.5, 0.95])),
+                f"{good['cpu_seconds'].mean():.1f}",
+            )
+        )
+        try:
+            noise = surrogate.measured_noise(space, name, folder=folder)
+        except benchmark.BenchmarkError:
+            continue
+        repeats = sum(len(r) for r in noise.residuals)
+        noises.append((space, name, len(noise.level), repeats, f"{noise.sd:.2f}", f"{10**noise.sd:.2f}"))
+    found = pd.read_csv(folder / ERRORS) if (folder / ERRORS).exists() else pd.DataFrame()
+    fits = [
+        (r.space, r.protocol, r.target, r.model, r.n, f"{r.r2:.2f}", f"{r.spearman:.2f}", f"{r.rmse:.2f}")
+        for r in found.itertuples()
+    ]
+    closes = ", ".join(sorted({f"`{sha[:12]}`" for _, _, part in held(folder) for sha in part["data_sha256"]}))
+    again = benchmark.REPEATED
+    bounds = "\n".join(f"- `{space}`: {_bounds(space)}" for space in SPACES)
+    columns = "\n".join(f"| `{name}` | {UNITS[name]} |" for name in benchmark.COLUMNS)
+    return f"""# A tabular benchmark of tuning an LSTM
+
+Written by `python -m helpers.datasheet` from the files beside it; a test compares.
+
+## What it is
+
+Configurations of the LSTM of both papers, drawn at random from their search spaces, each trained once on the daily
+closes of the S&P 500 and measured. With it, tuners are compared over hundreds of seeds in minutes:
+`helpers.surrogate.Surrogate` is an Optuna objective. One file a space, `<space>.csv.gz`, one row a training:
+
+{_table(("space", "protocol", "configurations", "of them failed", "further repeats", "processor hours"), sizes)}
+
+The planned size is {benchmark.CONFIGS} configurations a space. Every configuration is drawn independently of the
+others and they are trained in the order drawn, so that a file with fewer holds a smaller, equally random sample.
+
+## How it was made
+
+Configuration `index` is uniform over the cells of the space, by a generator seeded with ({benchmark.SEED}, the space,
+the index): `helpers.benchmark.configuration`. The spaces:
+
+{bounds}
+
+It was trained as trial `index` of a study with seed `repeat` would train it: {benchmark.EPOCHS} epochs of Adam on the
+mean squared error, one core, stage `tune` of the protocol. Closes up to the end of 2024, `data_sha256` {closes}.
+The plan gives the first {again} configurations of the generator paper's space {benchmark.REPEATS} seeds each.
+To continue, with the same closes in `data/raw/`:
+
+    python -m helpers.benchmark --space generator --configs {benchmark.CONFIGS} --noise {again}x{benchmark.REPEATS}
+    python -m helpers.benchmark --space generator --pack
+    python -m helpers.datasheet
+
+## Columns
+
+| column | meaning, unit |
+|---|---|
+{columns}
+
+Scaled units: the closes of the whole series, or of the training part under `clean`, scaled to [0, 1]. Six digits are
+kept.
+
+## What the errors are like
+
+MSE in scaled units over the configurations that did not fail, and processor seconds of a training:
+
+{_table(("space", "protocol", "least", "5 %", "median", "95 %", "mean seconds"), extent)}
+
+## Noise
+
+Standard deviation of log10 MSE between seeds of one configuration, in decades, and as a factor:
+
+{_table(("space", "protocol", "configurations", "trainings", "decades", "factor"), noises)}
+
+## The surrogate
+
+Ten-fold cross-validation on repeat 0: base-10 logarithms of the MSE and of the processor seconds, `rmse` in decades.
+What no model can predict is the noise above.
+
+{_table(("space", "protocol", "target", "model", "trainings", "R2", "Spearman", "rmse"), fits)}
+
+## What to bear in mind
+
+- One training each: the least MSE of the table owes something to a lucky seed.
+- Seconds were measured on a machine that other work shared, and pauses count into `seconds`: use `cpu_seconds`. They
+  belong to one kind of processor and to the compiled engine, and compare configurations, not machines.
+- Errors in points over errors in scaled units give the range of the closes; no closes are in the files.
+- A surrogate is smooth or stepped where the trainings are not; a contest on it is to be confirmed by real trainings.
+
+## Licence
+
+Our own measurements: CC0 1.0, no rights reserved. The closes they were made with are the vendor's and not part of them.
+"""
+
+
+def write(folder: Path = benchmark.FOLDER) -> Path:
+    """Cross-validate, record the errors and write the page; returns its path."""
+    errors(folder).to_csv(folder / ERRORS, index=False, float_format="%.4f")
+    path = folder / "README.md"
+    path.write_text(text(folder), encoding="utf-8")
+    return path
+
+
+def _bounds(space: str) -> str:
+    cube = lstm_space(space)
+    parts = [
+        f"`{name}` {d.low:g} to {d.high:g}" + (f" by {d.step:g}" if d.step != 1 else "") for name, d in cube.items()
+    ]
+    return ", ".join(parts) + f"; {UnitCube(cube).cells():,} configurations"
+
+
+def _table(head: tuple[str, ...], rows: list[tuple]) -> str:
+    if not rows:
+        return "Not measured yet."
+    lines = [head, ["---"] * len(head), *rows]
+    return (
+        "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+        .replace("| --- ", "|---")
+        .replace("--- |", "---|")
+    )
+
+
+def main() -> int:
+    """The command `python -m helpers.datasheet`; its exit status."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        logger.info("%s is written.", write().name)
+    except (benchmark.BenchmarkError, OSError) as error:
+        logger.error("%s", error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

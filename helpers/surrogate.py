@@ -1,0 +1,346 @@
+"""The tabular benchmark as an objective: a model of the error, the seconds and the failure of any configuration.
+
+`Surrogate(space)` is called with an Optuna trial, as a training would be, and answers in a fraction of a millisecond
+what a training takes seconds to tell. It is the mean of two regressions of unlike kind on the unit cube, so that no
+tuner meets merely its own assumptions: a Gaussian process, which is smooth, and extremely randomised trees, which are
+steps. Both are fitted by scikit-learn when the benchmark is loaded, to the logarithms of the measurements.
+`cross_validate` says how far their predictions are from trainings that they have not seen.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from optuna.distributions import IntDistribution
+
+from helpers import benchmark
+from helpers.space import HYPERPARAMETERS, LstmConfig, SearchSpace, UnitCube, lstm_space, params_from_config
+
+if TYPE_CHECKING:
+    import optuna
+
+MODELS = ("mixed", "process", "trees")
+TREES = 200
+ROWS_FOR_KERNEL = 300  # the kernel's length scales are fitted to the first rows, a random sample, the process to all
+FEWEST = 20  # trainings that a surrogate is fitted to, at least
+NEIGHBOURS = 10  # repeated configurations of about the same error, from which noise is drawn
+
+
+class Process:
+    """Gaussian process with a Matern kernel of smoothness 2.5 and one length scale a coordinate.
+
+    Parameters
+    ----------
+    x : numpy.ndarray, shape (n, d)
+    y : numpy.ndarray, shape (n,)
+
+    Notes
+    -----
+    The mean at u is m + sum_i a_i k(r_i), with k(r) = (1 + r + r^2/3) exp(-r), r_i = sqrt(5) |(u - x_i) / l| and
+    a = (K + s I)^-1 (y - m) scaled; it is written out here because scikit-learn's own call takes a millisecond.
+    """
+
+    def __init__(self, x: np.ndarray, y: np.ndarray) -> None:
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.gaussian_process import GaussianProcessRegressor
+        from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+
+        d = x.shape[1]
+        kernel = ConstantKernel(1.0, (0.05, 50.0)) * Matern(np.full(d, 0.7), (0.05, 20.0), nu=2.5)
+        kernel += WhiteKernel(0.1, (1e-3, 2.0))
+        first = slice(ROWS_FOR_KERNEL)
+        with warnings.catch_warnings():  # a coordinate that does not matter has its length scale at the bound
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            fitted = GaussianProcessRegressor(kernel, normalize_y=True).fit(x[first], y[first])
+        model = GaussianProcessRegressor(fitted.kernel_, normalize_y=True, optimizer=None).fit(x, y)
+        amplitude = fitted.kernel_.k1.k1.constant_value
+        self.scales = math.sqrt(5.0) / np.broadcast_to(fitted.kernel_.k1.k2.length_scale, (d,))
+        self.points = x * self.scales
+        self.weights = amplitude * float(y.std() or 1.0) * model.alpha_.ravel()
+        self.mean = float(y.mean())
+
+    def at(self, u: np.ndarray) -> float:
+        """The mean at a point, shape (d,)."""
+        difference = self.points - u * self.scales
+        squared = np.einsum("ij,ij->i", difference, difference)
+        r = np.sqrt(squared)
+        return self.mean + float(((1.0 + r + squared / 3.0) * np.exp(-r)) @ self.weights)
+
+
+class Trees:
+    """Extremely randomised trees (Geurts et al., 2006), laid out so that one point passes all of them at once.
+
+    Parameters
+    ----------
+    x : numpy.ndarray, shape (n, d)
+    y : numpy.ndarray, shape (n,)
+        Numbers; their mean over a leaf is what the leaf says, so that classes 0 and 1 give a probability.
+    """
+
+    def __init__(self, x: np.ndarray, y: np.ndarray) -> None:
+        from sklearn.ensemble import ExtraTreesRegressor
+
+        forest = ExtraTreesRegressor(TREES, min_samples_leaf=2, random_state=0, n_jobs=1).fit(x.astype(np.float32), y)
+        trees = [estimator.tree_ for estimator in forest.estimators_]
+        self.roots = np.cumsum([0] + [tree.node_count for tree in trees[:-1]])
+        self.depth = max(tree.max_depth for tree in trees)
+        inner = np.concatenate([tree.children_left >= 0 for tree in trees])
+        own = np.arange(len(inner))
+        shift = np.repeat(self.roots, [tree.node_count for tree in trees])
+        # A leaf leads to itself, so that all trees can be walked equally far.
+        left = np.where(inner, np.concatenate([tree.children_left for tree in trees]) + shift, own)
+        right = np.where(inner, np.concatenate([tree.children_right for tree in trees]) + shift, own)
+        self.children = np.stack([left, right], axis=1)
+        self.feature = np.where(inner, np.concatenate([tree.feature for tree in trees]), 0)
+        self.threshold = np.concatenate([tree.threshold for tree in trees])
+        self.value = np.concatenate([tree.value[:, 0, 0] for tree in trees])
+
+    def at(self, u: np.ndarray) -> float:
+        """The mean over the trees at a point, shape (d,)."""
+        u = u.astype(np.float32).astype(np.float64)  # as scikit-learn compares
+        node = self.roots
+        for _ in range(self.depth):
+            node = self.children[node, (u[self.feature[node]] > self.threshold[node]).astype(np.intp)]
+        return float(self.value[node].mean())
+
+
+class Regression:
+    """Process and trees, or one of them.
+
+    Parameters
+    ----------
+    x : numpy.ndarray, shape (n, d)
+    y : numpy.ndarray, shape (n,)
+    model : {"mixed", "process", "trees"}
+
+    Raises
+    ------
+    ValueError
+        For an unknown model.
+    """
+
+    def __init__(self, x: np.ndarray, y: np.ndarray, *, model: str = "mixed") -> None:
+        from threadpoolctl import threadpool_limits
+
+        if model not in MODELS:
+            raise ValueError(f"Unknown model {model!r}; valid models are {', '.join(MODELS)}.")
+        with threadpool_limits(1):  # sums in one order: the same numbers again
+            self.members: list[Process | Trees] = []
+            if model in ("mixed", "process"):
+                self.members.append(Process(x, y))
+            if model in ("mixed", "trees"):
+                self.members.append(Trees(x, y))
+
+    def at(self, u: np.ndarray) -> float:
+        """The prediction at a point, shape (d,)."""
+        return sum(member.at(u) for member in self.members) / len(self.members)
+
+
+@dataclass(frozen=True, eq=False)
+class Noise:
+    """What the seed of a training does to the logarithm of its error.
+
+    Attributes
+    ----------
+    level : numpy.ndarray, shape (configurations,)
+        Mean log10 MSE of each repeated configuration, ascending.
+    residuals : list of numpy.ndarray
+        log10 MSE less that mean for each repeat, widened by sqrt(n / (n - 1)) for the mean's own part.
+    """
+
+    level: np.ndarray
+    residuals: list[np.ndarray]
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation over all repeats, in decades."""
+        return float(np.sqrt(np.mean(np.concatenate(self.residuals) ** 2)))
+
+    def draw(self, level: float, rng: np.random.Generator) -> float:
+        """A residual of one of the repeated configurations whose error is nearest to `level`."""
+        near = np.argsort(np.abs(self.level - level), kind="stable")[:NEIGHBOURS]
+        return float(rng.choice(np.concatenate([self.residuals[i] for i in near])))
+
+
+def measured_noise(space: str, protocol: str = "described", *, folder: Path = benchmark.FOLDER) -> Noise:
+    """The noise of trainings under one protocol, from the configurations that were trained several times.
+
+    Raises
+    ------
+    benchmark.BenchmarkError
+        If none was.
+    """
+    good = benchmark.table(space, protocol, folder=folder).query("status == 'ok'")
+    level, residuals = [], []
+    for _, part in good.groupby("index"):
+        n = len(part)
+        if n > 1:
+            logs = np.log10(part["mse"].to_numpy())
+            level.append(logs.mean())
+            residuals.append((logs - logs.mean()) * math.sqrt(n / (n - 1)))
+    if not level:
+        raise benchmark.BenchmarkError(
+            f"No configuration of the space {space!r} was trained twice under {protocol!r}: its noise is not known."
+        )
+    order = np.argsort(level, kind="stable")
+    return Noise(np.array(level)[order], [residuals[i] for i in order])
+
+
+class Surrogate:
+    """A model of the benchmark of one space under one protocol; called with a trial, it is an Optuna objective.
+
+    The trial is asked for the parameters of `lstm_space(space)`. Its value is the predicted MSE in scaled units; NaN,
+    which Optuna counts as a failed trial, where the training is predicted to fail. The predicted seconds are noted in
+    the trial's user attribute "seconds".
+
+    Parameters
+    ----------
+    space : {"generator", "gan"}
+    protocol : str
+        A key of `windows.PROTOCOLS`.
+    noise : int, optional
+        Seed of the noise: the value of trial k is then that of a training with a seed of its own, the prediction with
+        a residual of the repeated trainings, drawn for (noise, k). Without it a configuration always has the same
+        value.
+    model : {"mixed", "process", "trees"}
+        Mean of both regressions, or one of them: a conclusion that holds for either is none about the model.
+    folder : path
+        Where the benchmark lies.
+
+    Raises
+    ------
+    benchmark.BenchmarkError
+        For no, too few or damaged trainings, or noise asked for where nothing is known of it.
+    ValueError
+        For an unknown space, protocol or model.
+
+    Examples
+    --------
+    >>> import optuna
+    >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
+    >>> study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    >>> study.optimize(Surrogate("generator"), n_trials=20)
+    >>> study.best_value < study.trials[0].value
+    True
+    """
+
+    def __init__(
+        self,
+        space: str,
+        protocol: str = "described",
+        *,
+        noise: int | None = None,
+        model: str = "mixed",
+        folder: Path = benchmark.FOLDER,
+    ) -> None:
+        self.name, self.protocol, self.model = space, protocol, model
+        self.space = lstm_space(space)
+        self._cube = UnitCube(self.space)
+        frame = benchmark.table(space, protocol, folder=folder).query("repeat == 0")
+        x, good = points(space, frame), (frame["status"] == "ok").to_numpy()
+        if good.sum() < FEWEST:
+            raise benchmark.BenchmarkError(
+                f"The benchmark of the space {space!r} under {protocol!r} holds {good.sum()} good trainings; a "
+                f"surrogate needs {FEWEST}."
+            )
+        self.trainings = len(frame)
+        self._mse = Regression(x[good], np.log10(frame["mse"].to_numpy()[good]), model=model)
+        self._seconds = Process(x[good], np.log10(frame["cpu_seconds"].to_numpy()[good]))
+        self._failure = None if good.all() else Trees(x, (~good).astype(float))
+        self._seed = noise
+        self._noise = None if noise is None else measured_noise(space, protocol, folder=folder)
+
+    def __call__(self, trial: optuna.trial.BaseTrial) -> float:
+        params = suggest(trial, self.space)
+        trial.set_user_attr("seconds", self.seconds(params))
+        if self.fails(params):
+            return math.nan
+        if self._noise is None:
+            return self.mse(params)
+        level = self._mse.at(self._point(params))
+        rng = np.random.default_rng([self._seed, trial.number])
+        return 10.0 ** (level + self._noise.draw(level, rng))
+
+    def mse(self, config: LstmConfig | Mapping[str, Any]) -> float:
+        """Predicted MSE, scaled units, of a configuration or of parameters of the space."""
+        return 10.0 ** self._mse.at(self._point(config))
+
+    def seconds(self, config: LstmConfig | Mapping[str, Any]) -> float:
+        """Predicted processor seconds of the training on the benchmark's machine."""
+        return 10.0 ** self._seconds.at(self._point(config))
+
+    def failure(self, config: LstmConfig | Mapping[str, Any]) -> float:
+        """Predicted probability that the training fails."""
+        return 0.0 if self._failure is None else self._failure.at(self._point(config))
+
+    def fails(self, config: LstmConfig | Mapping[str, Any]) -> bool:
+        """Whether the training rather fails than not."""
+        return self.failure(config) > 0.5
+
+    def _point(self, config: LstmConfig | Mapping[str, Any]) -> np.ndarray:
+        return self._cube.encode(params_from_config(config) if isinstance(config, LstmConfig) else config)
+
+
+def suggest(trial: optuna.trial.BaseTrial, space: SearchSpace) -> dict[str, Any]:
+    """The parameters of an LSTM space, asked of a trial."""
+    params: dict[str, Any] = {}
+    for name, d in space.items():
+        if isinstance(d, IntDistribution):
+            params[name] = trial.suggest_int(name, d.low, d.high, step=d.step, log=d.log)
+        else:
+            params[name] = trial.suggest_float(name, d.low, d.high, step=d.step, log=d.log)
+    return params
+
+
+def points(space: str, frame: pd.DataFrame) -> np.ndarray:
+    """The configurations of a table's rows in the unit cube, shape (n, d)."""
+    cube = UnitCube(lstm_space(space))
+    rows = frame[list(HYPERPARAMETERS)].to_dict("records")
+    return np.array([cube.encode(params_from_config(LstmConfig(**row))) for row in rows]).reshape(-1, len(cube))
+
+
+def cross_validate(
+    space: str, protocol: str = "described", *, folds: int = 10, seed: int = 0, folder: Path = benchmark.FOLDER
+) -> pd.DataFrame:
+    """How well each model predicts trainings that it was not fitted to.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a target ("mse", "seconds") and model: `r2` and `rmse` of the base-10 logarithms, `spearman` rank
+        correlation, and `n`, the trainings.
+    """
+    from scipy.stats import spearmanr
+
+    frame = benchmark.table(space, protocol, folder=folder).query("repeat == 0 and status == 'ok'")
+    x = points(space, frame)
+    fold = np.random.default_rng(seed).permutation(len(x)) % folds
+    rows = []
+    for target, column in (("mse", "mse"), ("seconds", "cpu_seconds")):
+        y = np.log10(frame[column].to_numpy())
+        members = {name: np.empty(len(y)) for name in ("process", "trees")}
+        for k in range(folds):
+            for name, predicted in members.items():
+                model = Regression(x[fold != k], y[fold != k], model=name)
+                predicted[fold == k] = [model.at(u) for u in x[fold == k]]
+        members["mixed"] = (members["process"] + members["trees"]) / 2.0
+        for name in MODELS:
+            residual = y - members[name]
+            rows.append(
+                {
+                    "target": target,
+                    "model": name,
+                    "n": len(y),
+                    "r2": 1.0 - float(np.mean(residual**2) / y.var()),
+                    "rmse": float(np.sqrt(np.mean(residual**2))),
+                    "spearman": float(spearmanr(y, members[name]).statistic),
+                }
+            )
+    return pd.DataFrame(rows)

@@ -1,0 +1,459 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 7. How good are the tuners, really?
+#
+# Neither paper compares with random search, repeats a run, or removes the feedback. A tuner is worth something if it
+# beats random choice at the same budget, over seeds, by more than noise.
+#
+# Here every tuner gets the same problems, the same seeds and the same number of evaluations, and a repeated
+# configuration or a failed training costs one like any other. Most searches run on a tabular benchmark of this very
+# problem, where an evaluation takes a millisecond; some are done again with real trainings, and we ask whether the two
+# agree.
+
+# %% tags=["parameters"]
+profile = "default"
+symbol = "^GSPC"
+source = "auto"
+as_of = "2024-12-31"
+seed = 0  # the first one
+epochs = 10  # per training; fixed in both papers
+evaluations = 20  # of a search: both papers stop there
+surrogate = "generator:described:100"  # contests on the benchmark, space:protocol:seeds
+longer = "generator:described:10:50"  # contests on the benchmark with more evaluations, for the claim of the 20th
+real = "generator:described:2"  # contests with real trainings
+tuners = ""  # those of the benchmark's contests; all of them if empty
+real_tuners = ""  # those of the real ones
+direction_seeds = 10  # searches whose updates are followed
+jobs = 2  # processes at a time
+train = True  # False: redraw from the records
+output = ""
+
+# %%
+import os
+
+import pandas as pd
+from IPython.display import Markdown
+
+from helpers import (
+    benchmark,
+    contest,
+    contest_plots,
+    contest_report,
+    contest_stats,
+    entrants,
+    feedback,
+    feedback_plots,
+    figures,
+    paths,
+    prices,
+    problems,
+    provenance,
+    tables,
+    windows,
+)
+from helpers.contest_plots import name_of
+from helpers.space import SPACES
+
+outputs = paths.outputs(output)
+folder = outputs.studies(profile)
+this = paths.NOTEBOOKS / "07_tuner_benchmark.py"
+
+# %% [markdown]
+# ## Setting
+#
+# A *problem* is a search space (either paper's) under a protocol. What is asked for, and what is recorded of it:
+
+# %%
+data = prices.load(symbol, source=source)
+asked = contest_report.parse(surrogate, evaluations=evaluations)
+asked_longer = contest_report.parse(longer, evaluations=evaluations)
+asked_real = contest_report.parse(real, evaluations=evaluations)
+names, real_names = (contest_report.parse_tuners(text) for text in (tuners, real_tuners))
+datasets = {p: windows.Dataset(data, windows.protocol(p, as_of=as_of)) for p in windows.PROTOCOLS}
+saved = dict(outputs=outputs, entries=[this], published="not in the papers")
+holding = dict(jobs=jobs, dask=os.environ.get("DASK", ""))
+
+# %%
+frames, naive, absent, models = {}, {}, [], {}
+for a in [*asked, *asked_longer]:
+    known = {datasets[a.protocol].data_sha256: datasets[a.protocol].naive_metrics()["mse"]}
+    try:
+        models[a.problem] = contest_report.tabular(*a.problem, naive=known)
+    except benchmark.BenchmarkError as error:
+        absent.append(str(error))
+        continue
+    path = contest.records_path(folder, models[a.problem])
+    if train:
+        contest.hold(path, models[a.problem], names, range(seed, seed + a.seeds), evaluations=a.evaluations, **holding)
+    found = contest.recorded(path, a.space, evaluations=a.evaluations)
+    frames[a] = found[found["tuner"].isin(names) & found["seed"].between(seed, seed + a.seeds - 1)]
+    naive[a.problem] = contest.naive(path)
+
+# %%
+real_frames, real_naive = {}, {}
+for a in asked_real:
+    problem = problems.Trained(datasets[a.protocol], a.space, epochs=epochs)
+    path = contest.records_path(folder, problem)
+    if train:
+        contest.hold(path, problem, real_names, range(seed, seed + a.seeds), evaluations=a.evaluations, **holding)
+    found = contest.recorded(path, a.space, evaluations=a.evaluations)
+    found = found[found["tuner"].isin(real_names) & found["seed"].between(seed, seed + a.seeds - 1)]
+    if len(found):
+        real_frames[a.problem], real_naive[a.problem] = found, contest.naive(path)
+
+# %%
+short = {a.problem: frames[a] for a in asked if a in frames and len(frames[a])}
+by_problem = {a: real_frames.get(a.problem) for a in asked_real}
+pd.concat(
+    {
+        "benchmark": contest_report.coverage([*asked, *asked_longer], frames, names),
+        "real trainings": contest_report.coverage(asked_real, by_problem, real_names),
+    },
+    names=["evaluated by", ""],
+)
+
+# %%
+said = f"{data.caption}. The benchmark's trainings: closes of the S&P 500 up to the end of 2024."
+wanted = {(s, p) for s in SPACES for p in windows.PROTOCOLS}
+unasked = [name_of(p) for p in sorted(wanted - set(short))]
+Markdown(
+    said
+    + (f" Without a benchmark: {' '.join(absent)}" if absent else "")
+    + (f" Not on the benchmark in this run: {'; '.join(unasked)}." if unasked else "")
+    + (f" Real trainings of {'; '.join(map(name_of, real_frames))} only." if real_frames else " No real trainings.")
+)
+
+# %% [markdown]
+# **The tuners.** The generator with each feedback that makes its loss differentiable (`paper`, `product`,
+# `reinforce`), with shuffled errors and with none; the GAN, and the GAN without its discriminator; Bayesian
+# optimisation over raw and over warped ranges, as in notebook 04; Optuna's random search, TPE and CMA-ES; and a
+# hybrid of ours, which the papers name as future work. Optuna's Gaussian process is left out, for it needs PyTorch.
+#
+# **The surrogate.** The mean of a Gaussian process and of randomised trees, fitted to configurations drawn at random
+# and trained once; where trainings were repeated, a configuration and a seed have the noise of a training.
+# `data/benchmark/README.md` says how far its predictions are from trainings that it has not seen.
+
+# %% [markdown]
+# ## 1. What each tuner reaches
+
+# %%
+finals = {problem: contest_stats.results(frame) for problem, frame in short.items()}
+real_finals = {problem: contest_stats.results(frame) for problem, frame in real_frames.items()}
+summaries = {problem: contest_stats.summary(frame, naive[problem]) for problem, frame in short.items()}
+real_summaries = {p: contest_stats.summary(frame, real_naive[p]) for p, frame in real_frames.items()}
+ranks = pd.DataFrame({name_of(p): contest_stats.mean_ranks(f) for p, f in finals.items()}).mean(axis=1).sort_values()
+order = list(ranks.index)
+spread = f"{min(len(f.dropna()) for f in finals.values())} paired seeds or more"
+answer_of = {t: contest_report.pair(finals, t, "random") for t in order if t != "random"}
+headline = "; ".join(f"{figures.LABELS[t]} {contest_report.share(r)}" for t, r in answer_of.items() if r)
+
+# %%
+fig = contest_plots.ladder(summaries, naive, order, real=real_summaries, evaluations=evaluations)
+figures.save(
+    fig,
+    "B-fig01",
+    caption=f"What every tuner reaches in {evaluations} evaluations on every problem: median of the best MSE over the "
+    f"seeds with 95 % intervals ({spread}), the best on average at the top; hollow: real trainings. Grey: random "
+    f"search. Bold: the papers' tuners. {said}",
+    ours=f"P(improvement over random search): {headline}",
+    **saved,
+)
+fig
+
+# %%
+tables.save(
+    contest_report.overview({"surrogate": summaries, "training": real_summaries}),
+    "B-tab01",
+    formats=contest_report.OVERVIEW_FORMATS,
+    caption=f"Every tuner on every problem after {evaluations} evaluations. Best MSE: median over the seeds, 95 % "
+    "interval by bootstrap. P(better than random): share of the seeds in which the search ends below random search's "
+    "with the same seed, Wilson's interval; p: paired permutation test of the mean log ratio, two-sided, corrected "
+    f"over the tuners of a problem by Holm. Training: seconds of a whole search. {said}",
+    ours=f"P(improvement over random search): {headline}",
+    **saved,
+)
+
+# %%
+shown = [t for t in contest_report.CURVES if t in names]
+fig = contest_plots.curves(short, naive, shown)
+first = next(iter(short))
+ends = contest_stats.mean_ranks(finals[first]).round(1)
+figures.save(
+    fig,
+    "B-fig02",
+    caption=f"Best MSE so far against evaluations: median over the seeds, 95 % bootstrap bands. {said}",
+    ours=f"mean rank at the end, {name_of(first)}: " + ", ".join(f"{figures.LABELS[t]} {ends[t]}" for t in shown),
+    **saved,
+)
+fig
+
+# %% [markdown]
+# ## 2. What it costs
+#
+# A tuner that proposes small networks is fast for that reason, whatever it knows. So the same curves against the
+# seconds of the trainings and of the tuner's own thinking:
+
+# %%
+fig = contest_plots.curves(short, naive, shown, seconds=True)
+thinking = pd.concat(summaries.values()).groupby("tuner", sort=False)["thinking"].median()
+slowest = f"{figures.LABELS[thinking.idxmax()]} thinks longest, {thinking.max():.2g} s a suggestion in the median"
+figures.save(
+    fig,
+    "B-fig03",
+    caption="Best MSE so far against seconds of training and of the tuner's own thinking: median over the seeds, 95 % "
+    f"bootstrap bands; each curve ends with its median search. {said}",
+    ours=slowest,
+    **saved,
+)
+fig
+
+# %%
+fig = contest_plots.fronts(summaries, naive, evaluations=evaluations)
+efficient = {}
+for problem, table in summaries.items():
+    spent = table["seconds"] + evaluations * table["thinking"]
+    efficient[problem] = [figures.LABELS[t] for t in table["tuner"][contest_stats.front(spent, table["best"])]]
+figures.save(
+    fig,
+    "B-fig06",
+    caption=f"Median of the best MSE after {evaluations} evaluations against the median seconds of training and "
+    f"thinking; the line joins the tuners that none beats in both. {said}",
+    ours="; ".join(f"{name_of(p)}: {', '.join(found)}" for p, found in efficient.items()),
+    **saved,
+)
+fig
+
+# %% [markdown]
+# ## 3. Against random search, and each against each
+#
+# Random search's best of n needs no luck: from all its evaluations the mean over every subset of n is known without
+# bias, and the median best of n lies in a band that holds for all n together (`opda`). A sequential tuner is worth its
+# name where it leaves the band downwards.
+
+# %%
+fig = contest_plots.random_best(short, naive, [t for t in shown if t != "random"])
+figures.save(
+    fig,
+    "B-fig04",
+    caption="Random search's best of n: its expectation without bias, and a 95 % band of its median for all n "
+    f"together; drawn on it, the medians of the sequential tuners. {said}",
+    ours=headline,
+    **saved,
+)
+fig
+
+# %%
+met = contest_stats.pairs(finals, order)
+fig = contest_plots.wins(met, order)
+top = order[0]
+figures.save(
+    fig,
+    "B-fig05",
+    caption=f"How often, in percent of the seeds, the tuner of the row ends below that of the column after "
+    f"{evaluations} evaluations, on average over the problems ({len(finals)}); bold: beyond chance "
+    f"(Wilson's 95 % interval). {said}",
+    ours=f"{figures.LABELS[top]} ranks first on average",
+    **saved,
+)
+fig
+
+# %%
+rivals = [r for r in ("random", "hybrid") if r in order]
+tables.save(
+    contest_report.duels({"surrogate": finals, "training": real_finals}, rivals),
+    "B-tab02",
+    formats=contest_report.DUEL_FORMATS,
+    caption="Every tuner against random search and against the hybrid: P(better), the share of paired seeds in "
+    "which it ends lower, with Wilson's 95 % interval; geometric mean of the ratio of both MSEs, with a bootstrap "
+    "interval; two-sided paired permutation test of the log ratio (all sign flips up to "
+    f"{contest_stats.EXACT} seeds, {contest_stats.FLIPS:,} random ones else), corrected by Holm. {said}",
+    ours=contest_report.aim(finals) if "hybrid" in order else "the hybrid took no part",
+    **saved,
+)
+
+# %% [markdown]
+# ### Is 20 enough?
+#
+# Both papers stop after 20 iterations because the best comes before. With more evaluations, how often has the final
+# best been found within the first 20? A blind walk, which finds it anywhere alike, would say 20 of 50, 40 %.
+
+# %%
+early = {
+    a: {t: contest_stats.found_within(frames[a], t, evaluations) for t in names} for a in asked_longer if a in frames
+}
+pd.DataFrame(
+    {
+        f"{name_of(a.problem)}, {a.evaluations} evaluations, {a.seeds} seeds": {
+            figures.LABELS[t]: f"{e:.2f}" for t, e in by_tuner.items()
+        }
+        for a, by_tuner in early.items()
+    }
+)
+
+# %% [markdown]
+# ## 4. What the feedback is worth
+#
+# The generator paper's MSE is a constant to automatic differentiation. If its feedback carries anything, the tuner
+# must do worse when the errors it is told are shuffled, or when it is told nothing. And its updates must point
+# downhill: on the surrogate the true slope is known by finite differences, and the cosine with it is 1 for the
+# steepest way down, 0 for a random direction.
+
+# %%
+space = SPACES[first[0]]
+followed = [t for t in ("generator", "generator_reinforce", "generator_zero", "gan", "gan_blind") if t in names]
+directions = feedback.directions(
+    {t: (lambda s, t=t: entrants.ENTRANTS[t](s, space)) for t in followed},
+    space,
+    models[first].surrogate.mse,
+    seeds=range(seed, seed + direction_seeds),
+    trials=evaluations,
+)
+cosines = {t: feedback.mean_cosine(directions, t) for t in followed}
+without = [b for a, b in contest_report.ABLATIONS if a == "generator"] + ["random"]
+compared = {p: contest_stats.pairs({p: f}, ["generator"], without) for p, f in finals.items()}
+fig = feedback_plots.feedback(compared, directions, {t: (e.value, e.low, e.high) for t, e in cosines.items()})
+pointing = "; ".join(f"{figures.LABELS[t]} {e:.2f}" for t, e in cosines.items())
+figures.save(
+    fig,
+    "B-fig07",
+    caption="Left: how often the generator with the paper's feedback ends below itself with another or none, by "
+    f"problem, Wilson's 95 % intervals. Right: cosine between an update's effect on the proposal and the way downhill, "
+    f"mean over {direction_seeds} searches on {name_of(first)}; in the legend the mean over all updates with 95 % "
+    f"intervals over the searches. {said}",
+    ours=f"mean cosine with the way downhill: {pointing}",
+    **saved,
+)
+fig
+
+# %%
+ablated = contest_report.ablations({"surrogate": finals, "training": real_finals})
+fed = contest_report.pair(finals, "generator", "generator_zero")
+tables.save(
+    ablated,
+    "B-tab03",
+    formats=contest_report.DUEL_FORMATS,
+    caption="The papers' tuners against themselves without their feedback: the generator with other feedback, shuffled "
+    f"errors or none, the GAN without its discriminator. Columns as in B-tab02. {said}",
+    ours=f"generator with feedback over itself without: {contest_report.share(fed)}" if fed else "not in this run",
+    **saved,
+)
+
+# %% [markdown]
+# ### The GAN's parts
+#
+# Its generator should narrow down where errors are small, and its discriminator should know a good configuration
+# before it is tried. A proposal that rounds to a configuration already tried is drawn again: how often?
+
+# %%
+gan_frame = short[first][short[first]["tuner"] == "gan"]
+calibration = feedback.calibration(short[first])
+shown_entropies = {t: feedback.entropy(short[first], t, space) for t in ("gan", "gan_blind", "random") if t in names}
+headings = figures.HEADINGS | {"log10_learning_rate": "Learning rate", "log2_batch_size": "Batch size"}
+fig = feedback_plots.gan(shown_entropies, headings, calibration)
+repeats = gan_frame["redraws"].sum() / max(1.0, len(gan_frame) + gan_frame["redraws"].sum())
+figures.save(
+    fig,
+    "B-fig08",
+    caption=f"The GAN on {name_of(first)}. Left: entropy of each hyperparameter over the seeds, by "
+    "evaluation (1: all values alike often). Right: the discriminator's probability that a proposal is real, "
+    f"against the share of such proposals that turned out to be among the best quarter so far; Wilson's 95 % "
+    f"intervals. {said}",
+    ours=f"P(a proposal that turned out well had the greater probability) {calibration.rank:.2f}; "
+    f"{repeats:.0%} of the proposals were repeats",
+    **saved,
+)
+fig
+
+# %% [markdown]
+# ## 5. Does the benchmark agree with real trainings?
+
+# %%
+both = {p: (finals[p], real_finals[p]) for p in finals if p in real_finals}
+agreement = {p: contest_stats.rank_agreement(*pair) for p, pair in both.items()}
+mean_ranks = {}
+for p, (one, other) in both.items():
+    common = [t for t in one if t in other]
+    mean_ranks[p] = contest_stats.mean_ranks(one[common]), contest_stats.mean_ranks(other[common])
+fig = contest_plots.agreement(mean_ranks or {first: (pd.Series(dtype=float), pd.Series(dtype=float))})
+figures.save(
+    fig,
+    "B-fig09",
+    caption="Mean rank of each tuner over the seeds, on the tabular benchmark and in real trainings, for the problems "
+    f"that have both; on the diagonal they agree. {said}",
+    ours=contest_report.agreed(agreement),
+    **saved,
+)
+fig
+
+# %%
+Markdown(f"The benchmark's contest and real trainings: {contest_report.agreed(agreement)}.")
+
+# %% [markdown]
+# ## The answer in two sentences
+#
+# This is what the README shows.
+
+# %%
+answer = contest_report.answer(finals, agreement, real=real_finals, evaluations=evaluations)
+figures.write_aside(outputs.tables / contest_report.ANSWER, answer.encode())
+Markdown(answer)
+
+# %% [markdown]
+# ## Findings
+
+# %%
+median_thinking = "; ".join(f"{figures.LABELS[t]} {v:.2g} s" for t, v in thinking.items())
+hopeful = summaries[first].set_index("tuner")
+beyond = [t for t, row in answer_of.items() if row and contest_report.word(row) == "better than"]
+blind = calibration.base.value * (1 - calibration.base.value)
+real_words = "; ".join(
+    f"{name_of(p)} (seeds: {len(f.dropna())}): "
+    + ", ".join(
+        f"{figures.LABELS[r.tuner]} {contest_report.share(r)}" for r in contest_stats.against(f, "random").itertuples()
+    )
+    for p, f in real_finals.items()
+)
+Markdown(f"""
+- This run used {data.caption}. On the benchmark: {len(finals)} problem(s), {spread}, {evaluations}
+  evaluations a search.
+- **Better than random search beyond chance**, over the problems:
+  {", ".join(figures.LABELS[t] for t in beyond) or "none"}.
+- **The papers' tuners** over random search: generator
+  {contest_report.share(answer_of["generator"]) if answer_of.get("generator") else "not in this run"}, GAN
+  {contest_report.share(answer_of["gan"]) if answer_of.get("gan") else "not in this run"}. On {name_of(first)} the best
+  tuner's median error is {contest_report.over_naive(hopeful["best"].min(), naive[first])}.
+- **The feedback.** The generator with its feedback over itself without: {contest_report.share(fed) if fed else "–"}.
+  Mean cosine of the updates with the way downhill: {pointing}.
+- **The GAN's discriminator** ranks a proposal that turns out well over one that does not with probability
+  {calibration.rank:.2f}; it has a Brier score of {figures.number(calibration.brier)}, where always saying the
+  share of all, {calibration.base:.2f}, would have {figures.number(blind)}.
+- **The hybrid.** {contest_report.aim(finals) if "hybrid" in order else "It took no part."}
+- **Thinking**, median seconds a suggestion: {median_thinking}.
+- **Real trainings** over random search: {real_words or "none recorded"}. Benchmark and real trainings:
+  {contest_report.agreed(agreement)}.
+- *A practitioner* with {evaluations} evaluations should take {figures.LABELS[top]} here; a reviewer should ask for
+  random search, for paired seeds and for the feedback switched off wherever a tuner is proposed.
+""")
+
+# %% [markdown]
+# ## Stamp
+
+# %%
+stamp = provenance.stamp(
+    data_sha256=datasets["described"].data_sha256,
+    seeds=list(range(seed, seed + max(a.seeds for a in [*asked, *asked_real]))),
+    entries=[this],
+    profile=profile,
+)
+Markdown(provenance.stamp_markdown(stamp))

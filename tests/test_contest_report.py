@@ -1,0 +1,264 @@
+"""What notebook 07 reports: the contests asked for, its tables and words, and what its figures show."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers import (
+    contest,
+    contest_plots,
+    contest_report,
+    contest_run,
+    contest_stats,
+    feedback,
+    feedback_plots,
+    figures,
+    tables,
+)
+from helpers.contest_report import Asked, answer, parse
+from helpers.intervals import Estimate
+from helpers.problems import ContestError
+from helpers.space import GENERATOR_SPACE, UnitCube
+
+ONE, TWO = ("generator", "described"), ("gan", "published")
+
+
+def searches(levels, seeds=8, evaluations=5, spread=0.05):
+    """Made-up searches: each tuner's best lies at its level, times a little noise; the first is 10 times that."""
+    cube, rows = UnitCube(GENERATOR_SPACE), []
+    for i, (tuner, level) in enumerate(levels.items()):
+        for seed in range(seeds):
+            rng = np.random.default_rng([i, seed])
+            for n in range(evaluations):
+                params = cube.decode(rng.random(6))
+                mse = level * np.exp(rng.normal(0, spread)) * (10 if n == 0 else 1)
+                rows.append((tuner, seed, n + 1, *params.values(), mse, 2.0 + i, 0.01 * (i + 1), rng.random(), 0))
+    columns = ["tuner", "seed", "evaluation", *GENERATOR_SPACE, "mse", "seconds", "thinking", "probability", "redraws"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+LEVELS = {"random": 0.04, "generator": 0.06, "generator_zero": 0.06, "gan": 0.03, "tpe": 0.02, "hybrid": 0.01}
+FRAME = searches(LEVELS)
+FINALS = contest_stats.results(FRAME)
+NAIVE = {ONE: 0.0005, TWO: 0.02}
+
+
+# What is asked for.
+
+
+def test_contests_are_read_from_text():
+    assert parse("generator:described:100 gan:clean:10:50") == [
+        Asked("generator", "described", 100, 20),
+        Asked("gan", "clean", 10, 50),
+    ]
+    assert parse("") == [] and parse("gan:clean:1", evaluations=3)[0].evaluations == 3
+    assert contest_report.parse_tuners("gan random") == ["gan", "random"]
+    assert contest_report.parse_tuners("")[0] == "random" and len(contest_report.parse_tuners("")) == 13
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "generator:described",
+            "is written space:protocol:seeds .* such as generator:described:10, not 'generator:desc",
+        ),
+        ("generator:described:0", "not 'generator:described:0'"),
+        ("generator:described:x", "not 'generator:described:x'"),
+        ("lstm:described:3", "Unknown space 'lstm'"),
+        ("gan:honest:3", "Unknown protocol 'honest'"),
+    ],
+)
+def test_contests_that_cannot_be_are_refused(text, message):
+    with pytest.raises(ContestError, match=message):
+        parse(text)
+    with pytest.raises(ContestError, match=r"Unknown tuner 'sgd'; valid tuners are random, generator"):
+        contest_report.parse_tuners("gan sgd")
+
+
+def test_the_benchmarks_surrogate_is_a_problem():
+    closes = contest_report.benchmark.table("generator", "described")["data_sha256"].iloc[0]
+    problem = contest_report.tabular("generator", "described", naive={closes: 0.5, "others": 0.1}, noise=False)
+    assert problem.naive == 0.5 and problem.noise is None and (problem.space, problem.protocol) == ONE
+    assert problem.identity["surrogate"][0] == problem.surrogate.trainings and problem.identity["noise"] is None
+
+
+def test_what_is_recorded_is_set_against_what_was_asked_for():
+    asked = [Asked(*ONE, 10, 5), Asked(*TWO, 3, 5)]
+    found = contest_report.coverage(asked, {asked[0]: FRAME}, list(LEVELS))
+    assert found["searches asked for"].tolist() == [60, 18] and found["recorded"].tolist() == [48, 0]
+
+
+# Tables and words.
+
+
+def test_the_tables_can_be_written(tmp_path):
+    summaries = {ONE: contest_stats.summary(FRAME, NAIVE[ONE])}
+    wide = contest_report.overview({"surrogate": summaries, "training": {}})
+    assert len(wide) == 6 and wide["Evaluated by"].unique().tolist() == ["surrogate"]
+    tables.formatted(wide, contest_report.OVERVIEW_FORMATS)
+    duels = contest_report.duels({"surrogate": {ONE: FINALS}, "training": {TWO: FINALS}}, ["random", "hybrid"])
+    assert len(duels) == 2 * 2 * 5
+    row = duels[(duels["Tuner"] == "TPE") & (duels["Rival"] == "Random search")].iloc[0]
+    assert row["P(better)"] == 1.0 and row["p"] == 2 / 2**8 and row["Ratio of MSEs"] == pytest.approx(0.5, rel=0.1)
+    ablated = contest_report.ablations({"surrogate": {ONE: FINALS}})
+    assert ablated[["Tuner", "Rival"]].to_numpy().tolist() == [["Generator", "Generator, no feedback"]]
+    assert set(contest_report.DUEL_FORMATS) <= set(ablated.columns)
+
+
+def test_the_answer_says_what_the_numbers_say():
+    text = answer({ONE: FINALS}, {}, evaluations=5)
+    assert text.startswith(
+        "On the tabular benchmark (1 problem, 8 paired seeds, 5 evaluations a search) the generator is "
+    )
+    assert "generator is worse than random search (P(improvement) 0.00 [" in text
+    assert "the GAN is better than random search (P(improvement) 1.00 [0.68, 1.00])" in text
+    assert "the best of all others, " in text and "Generator, no feedback" not in text.partition("others, ")[2][:20]
+    assert "with its feedback the generator is not told apart from itself without" in text.lower()
+    assert text.endswith("real trainings have not been recorded.\n") and text.count(". ") == 1
+
+    agreement = {ONE: Estimate(0.9, 0.4, 1.0, 6)}
+    text = answer({ONE: FINALS, TWO: FINALS}, agreement, real={ONE: FINALS.head(2)})
+    assert "(2 problems, 8 paired seeds, 20 evaluations a search)" in text
+    assert "Real trainings (2 seeds)" in text or "real trainings (2 seeds)" in text
+    assert "rank correlation 0.90 [0.40, 1.00] over 6 tuners, they agree" in text
+
+
+@pytest.mark.parametrize(
+    ("estimate", "text"),
+    [
+        (Estimate(0.5, -0.2, 0.9, 5), "not beyond chance"),
+        (Estimate(-0.5, -0.9, -0.1, 5), "they disagree"),
+        (Estimate(0.5, math.nan, math.nan, 5), "rank correlation 0.50 over 5 tuners, one seed"),
+        (Estimate(math.nan, math.nan, math.nan, 2), "too few tuners or seeds to say"),
+    ],
+)
+def test_agreement_in_words(estimate, text):
+    assert text in contest_report.agreed({ONE: estimate})
+    assert contest_report.agreed({}) == "no problem has both"
+
+
+def test_the_hybrids_aim_is_reached_or_said_where_not():
+    assert "every peer on every problem with P(improvement) of at least 0.6, 4 of 4" in contest_report.aim(
+        {ONE: FINALS}
+    )
+    worse = FINALS.assign(tpe=FINALS["hybrid"] / 2)
+    text = contest_report.aim({ONE: FINALS, TWO: worse})
+    assert "reached in 7 of 8" in text and "not against TPE (GAN's space, published: 0.00 [0.00, 0.32])" in text
+    assert contest_report.aim({ONE: FINALS.drop(columns="hybrid")}) == "The hybrid took no part."
+
+
+def test_an_error_over_yesterdays_close():
+    assert contest_report.over_naive(0.02, 0.01) == "2.00 times that of yesterday's close"
+    assert contest_report.over_naive(0.02, math.nan).startswith("0.0200 in scaled units")
+
+
+# Figures.
+
+
+def lines_of(ax):
+    return {line.get_label(): line for line in ax.lines if not line.get_label().startswith("_")}
+
+
+def test_the_ladder_has_a_row_a_tuner_and_a_panel_a_problem():
+    summaries = {p: contest_stats.summary(FRAME, NAIVE[p]) for p in NAIVE}
+    order = list(LEVELS)
+    fig = contest_plots.ladder(summaries, NAIVE, order, real={ONE: summaries[ONE]}, evaluations=5)
+    panels = [ax for ax in fig.axes if ax.get_visible()]
+    assert [ax.get_title(loc="left").replace("\n", " ") for ax in panels] == [
+        "Generator's space, described",
+        "GAN's space, published",
+    ]
+    best = summaries[ONE].set_index("tuner")["best"]
+    marks = {line.get_color(): line.get_xdata()[0] for line in panels[0].lines if line.get_marker() == "*"}
+    assert marks == {figures.COLOURS["hybrid"]: pytest.approx(best["hybrid"] / NAIVE[ONE])}
+    labels = {t.get_text(): t.get_position()[1] for t in panels[0].get_yticklabels()}
+    assert labels["Random search"] == 5 and labels["Hybrid"] == 0, "the first of the order is on top"
+    assert "yesterday's close at 1" in "".join(t.get_text() for t in panels[0].texts), "far away on this problem"
+    assert "Yesterday's close" in lines_of(panels[1]), "and near on that"
+    fig.canvas.draw()
+
+
+@pytest.mark.parametrize("seconds", [False, True])
+def test_curves_end_at_the_median_of_the_results(seconds):
+    fig = contest_plots.curves({ONE: FRAME}, NAIVE, ["random", "gan", "cmaes"], seconds=seconds)
+    drawn = lines_of(fig.axes[0])
+    assert set(drawn) == {"Random search", "GAN"}, "CMA-ES took no part"
+    last = drawn["GAN"].get_ydata()[-1] * NAIVE[ONE]
+    assert last == pytest.approx(FINALS["gan"].median())
+    end = drawn["GAN"].get_xdata()[-1]
+    assert end == pytest.approx(5 * (5.0 + 0.04) if seconds else 5)
+    fig.canvas.draw()
+
+
+def test_sequential_tuners_are_drawn_on_random_searchs_band():
+    fig = contest_plots.random_best({ONE: FRAME}, {ONE: math.nan}, ["tpe"])
+    drawn = lines_of(fig.axes[0])
+    expected = contest_stats.random_curve(FRAME.loc[FRAME["tuner"] == "random", "mse"], np.arange(1, 6)).expected
+    np.testing.assert_allclose(drawn["random: expected best of n"].get_ydata(), expected)
+    assert drawn["TPE"].get_ydata()[-1] == pytest.approx(FINALS["tpe"].median())
+    assert "scaled units" in fig.get_supylabel()
+    fig.canvas.draw()
+
+
+def test_the_squares_say_who_beats_whom():
+    met = contest_stats.pairs({ONE: FINALS, TWO: FINALS}, ["tpe", "gan", "random"])
+    assert met.set_index(["tuner", "rival"]).loc[("tpe", "random"), ["problems", "seeds", "win"]].tolist() == [
+        2,
+        8,
+        1.0,
+    ]
+    fig = contest_plots.wins(met, ["tpe", "gan", "random"])
+    texts = {tuple(map(round, t.get_position())): (t.get_text(), t.get_weight()) for t in fig.axes[0].texts}
+    assert texts[2, 0] == ("100", "bold") and texts[0, 2] == ("0", "bold") and (1, 1) not in texts
+    fig.canvas.draw()
+
+
+def test_the_front_joins_what_none_beats():
+    fig = contest_plots.fronts({ONE: contest_stats.summary(FRAME)}, {ONE: math.nan}, evaluations=5)
+    steps = next(line for line in fig.axes[0].lines if line.get_drawstyle() == "steps-post")
+    assert len(steps.get_xdata()) == 4, "random, GAN, TPE, hybrid: each slower and better than the one before"
+    fig.canvas.draw()
+
+
+def test_feedback_and_the_gans_parts_are_drawn():
+    compared = {ONE: contest_stats.pairs({ONE: FINALS}, ["generator"], ["generator_zero", "random"])}
+    directions = pd.DataFrame(
+        {"tuner": "generator", "seed": 0, "iteration": [1, 2], "cosine": [0.5, -0.5], "length": 1.0}
+    )
+    fig = feedback_plots.feedback(compared, directions, {"generator": (0.1, 0.0, 0.2)})
+    left, right = fig.axes
+    assert [t.get_text() for t in left.get_yticklabels()] == ["Random search", "Generator, no feedback"]
+    assert lines_of(right)["Generator: 0.10 [0.00, 0.20]"].get_ydata().tolist() == [0.5, -0.5]
+    fig.canvas.draw()
+    spread = {t: feedback.entropy(FRAME, t, GENERATOR_SPACE) for t in ("gan", "random")}
+    names = {name: name for name in GENERATOR_SPACE}
+    fig = feedback_plots.gan(spread, names, feedback.calibration(FRAME))
+    assert set(lines_of(fig.axes[0])) == {*GENERATOR_SPACE, "Random search, mean"}
+    fig.canvas.draw()
+    feedback_plots.gan(spread, names, feedback.calibration(FRAME[FRAME["tuner"] == "random"])).canvas.draw()
+
+
+def test_agreement_is_drawn_rank_against_rank():
+    ranks = contest_stats.mean_ranks(FINALS)
+    fig = contest_plots.agreement({ONE: (ranks, ranks)})
+    assert lines_of(fig.axes[0])["Hybrid"].get_xdata()[0] == lines_of(fig.axes[0])["Hybrid"].get_ydata()[0] == 1.0
+    fig.canvas.draw()
+    empty = pd.Series(dtype=float)
+    contest_plots.agreement({ONE: (empty, empty)}).canvas.draw()
+
+
+# The command.
+
+
+def test_the_command_holds_a_contest_and_says_what_is_wrong(tmp_path, caplog):
+    written = ["--profile", "smoke", "--output", str(tmp_path)]
+    asked = ["--surrogate", "generator:described:2", "--evaluations", "3", "--tuners", "random gan"]
+    assert contest_run.main([*written, *asked]) == 0
+    path = tmp_path / "data" / "studies" / "smoke" / "contest_surrogate_generator_described.jsonl"
+    assert len(contest.recorded(path, "generator", evaluations=3)) == 2 * 2 * 3
+    assert contest_run.main([*written, "--real", "generator:described"]) == 1
+    assert "such as generator:described:10" in caplog.text
+    assert contest_run.main(written) == 1 and "Name at least one contest" in caplog.text
