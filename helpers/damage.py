@@ -54,7 +54,7 @@ def check_damage(whole: Path, folder: Path, *, cases: int, seed: int) -> int:
     """
     rng, content, tried = random.Random(seed), whole.read_bytes(), 0
     is_study = whole.suffix == ".journal"
-    is_record = study._is_record if is_study else ledger.is_record
+    is_record = study._is_record if is_study else doctor.record_check(whole)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / whole.name
     while tried < cases:
@@ -69,16 +69,16 @@ def check_damage(whole: Path, folder: Path, *, cases: int, seed: int) -> int:
         require(line <= found.lines + 1 <= line + 1, f"{where} was found in line {found.lines + 1}")
         if not found.cut:
             try:
-                study.load(path.stem, folder) if is_study else ledger.read(path)
+                study.load(path.stem, folder) if is_study else ledger.read(path, is_record=is_record)
             except (study.StudyError, ledger.LedgerError) as error:
                 require(f"line {found.lines + 1} is damaged" in str(error), f"{where} was told otherwise: {error}")
             else:
                 raise Broken(f"{where} was read silently")
-        study.repair(path, damaged=not found.cut) if is_study else ledger.repair(path)
+        study.repair(path, damaged=not found.cut) if is_study else ledger.repair(path, is_record=is_record)
         kept = path.read_bytes()
         require(content.startswith(kept) and kept.count(b"\n") == found.lines, f"{where} was kept")
         if not is_study:
-            require(len(ledger.read(path)) == found.lines, f"{where} made whole records unusable")
+            require(len(ledger.read(path, is_record=is_record)) == found.lines, f"{where} made whole records unusable")
         for copy in folder.glob("*.damaged*"):
             copy.unlink()
     return tried

@@ -157,12 +157,13 @@ def _damaged(path: Path, found: lines.Scan) -> Finding:
     return Finding(path, found.lines + 1, found.damage, do)
 
 
-def _record_check(path: Path) -> ledger.Check:
+def record_check(path: Path) -> ledger.Check:
+    """Whether the content of a line can be a record of a file, by the file's name."""
     return contest.is_record if path.name.startswith("contest_") else ledger.is_record
 
 
 def _json_lines(path: Path) -> Iterator[Finding]:
-    found = lines.scan(path, is_record=_record_check(path))
+    found = lines.scan(path, is_record=record_check(path))
     if found.damage:
         yield _damaged(path, found)
 
@@ -306,7 +307,7 @@ def _repair(path: Path) -> int:
     if path.suffix not in (".journal", ".jsonl") or not path.is_file():
         raise ValueError(f"{path} is no journal and no file of JSON lines.")
     if path.suffix == ".jsonl":
-        damaged = ledger.repair(path, is_record=_record_check(path))
+        damaged = ledger.repair(path, is_record=record_check(path))
     else:
         with study._held(path):
             damaged = study.repair(path, damaged=True)

@@ -32,7 +32,7 @@ import optuna
 import psutil
 from tqdm import tqdm
 
-from helpers import ledger, paths, prices, replication, study, windows
+from helpers import contest, ledger, paths, prices, replication, study, windows
 from helpers.samplers import BayesianSampler, GanSampler, GeneratorSampler
 from helpers.space import GAN_SPACE, GENERATOR_SPACE, LstmConfig, SearchSpace
 from helpers.trial import METRICS, Evaluator, Measured, TrialResult
@@ -49,7 +49,7 @@ TUNERS: Mapping[str, tuple[Callable[..., optuna.samplers.BaseSampler], SearchSpa
 }
 LEDGERS = ("replay", "trainings")  # `replication.replay`, `ledger.complete`
 # Columns that a clock or the machine's load decides; all others must be equal in two runs, byte for byte.
-MEASUREMENT = re.compile(r"second|minute|hour|\btime\b|cpu|rss|memory|speed", re.IGNORECASE)
+MEASUREMENT = re.compile(r"second|minute|hour|\btime\b|\(s\)|thinking|cpu|rss|memory|speed", re.IGNORECASE)
 
 
 class Broken(AssertionError):
@@ -165,8 +165,14 @@ def run_ledger(kind: str, folder: str | Path, *, trials: int, **quick: Any) -> N
 
 def ledger_outcome(path: Path) -> list[str]:
     """What must not depend on interruptions: the records without measurements, in an order of their own."""
-    records = [{k: v for k, v in r.items() if not MEASUREMENT.search(k)} for r in ledger.read(path)]
-    return sorted(json.dumps(record, sort_keys=True) for record in records)
+    if path.name.startswith("contest_"):  # a search's evaluations may stand in any number of lines
+        head = ledger.read(path, is_record=contest.is_record)[0]
+        runs = contest.read(path).values()
+        records = [head, *map(vars, runs)]
+    else:
+        records = ledger.read(path)
+    kept = [{k: v for k, v in record.items() if not MEASUREMENT.search(k)} for record in records]
+    return sorted(json.dumps(record, sort_keys=True) for record in kept)
 
 
 def records_of(output: Path) -> dict[str, list]:
@@ -186,7 +192,10 @@ def finished(folder: Path) -> int:
         whole = [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
         if path.suffix == ".journal":  # Optuna's sixth operation sets a trial's state: 1 complete, 3 failed
             whole = [line for line in whole if re.search(rb'"op_code":6,.*"state":[13],', line)]
-        count += len(whole)
+        if path.name.startswith("contest_"):  # its lines hold several evaluations, the first one none
+            count += sum(len(json.loads(line).get("mse", ())) for line in whole)
+        else:
+            count += len(whole)
     return count
 
 
