@@ -117,7 +117,7 @@ def _legend(fig: Figure, axes: Mapping[Problem, Any], *, loc: str = "outside upp
     for ax in axes.values():
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
-    fig.legend(handles.values(), handles.keys(), loc=loc, ncols=ncols, fontsize=8.5)
+    fig.legend(handles.values(), handles.keys(), loc=loc, ncols=ncols if len(axes) > 1 else min(ncols, 3), fontsize=8.5)
 
 
 def ladder(
