@@ -465,7 +465,8 @@ UNCOUNTED = """\
   --require-hashes --disable-pip -r requirements.lock` lists known vulnerabilities of the pinned packages.
 - **Long studies stay small**: memory is flat over hundreds of trials.
 
-`make test` causes each fault a few times. The long run that counts, `make endure`, has not been made for this version."""
+`make test` causes each fault a few times. The long run that counts, `make endure`, has not been
+made for this version."""
 
 
 def promises(path: str | Path = paths.ROOT / "figures" / "tables" / "endure.csv") -> str:

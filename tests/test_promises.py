@@ -646,7 +646,7 @@ def test_the_counts_are_a_table_in_which_no_promise_lacks_its_figure(tmp_path):
 def test_without_an_endurance_run_the_promises_are_told_without_counts(tmp_path):
     text = endure.promises(tmp_path / "none.csv")
     assert text.count("- **") == len({number for number, _ in endure.COUNTS.values() if number}) == 10
-    assert "has not been made" in text
+    assert "`make endure`, has not been" in text
 
 
 def test_the_promises_are_told_with_their_counts(tmp_path):
