@@ -62,3 +62,10 @@ def copy(tmp_path: Path) -> Path:
     os.utime(tmp_path / "requirements.lock", (0, 0))  # the environment is up to date
     (tmp_path / ".venv").symlink_to((paths.ROOT / ".venv").resolve())
     return tmp_path
+
+
+@pytest.fixture(autouse=True, scope="session")
+def outside_of_make():
+    """`make test` says to the makes that tests start that they are parts of it; they then print other lines."""
+    for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"):
+        os.environ.pop(name, None)
