@@ -85,6 +85,9 @@ def test_kills_that_lose_something_are_seen(tmp_path):
         def uniform(self, a, b):
             return a
 
+        def randint(self, a, b):
+            return b
+
     faults.run_study("generator", tmp_path / "whole", trials=20)
     victim = faults.Victim(start, finish, 20, 0.2)
     with pytest.raises(faults.Broken, match="finished trials were lost"):
