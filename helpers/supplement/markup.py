@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from html import escape
 
 from bs4 import BeautifulSoup, NavigableString, Tag
+from latex2mathml import commands, converter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from helpers.claims import VERDICTS
-from helpers.supplement import mathml
 
 logger = logging.getLogger(__name__)
 
@@ -39,10 +39,41 @@ class _Renderer(IPythonRenderer):
 def formula(latex: str, *, block: bool = False) -> str:
     """A formula as MathML; one that cannot be drawn is shown as it was typed, and logged."""
     try:
-        return mathml.convert(latex, block=block)
-    except mathml.MathError as error:
+        return mathml(latex, block=block)
+    except FormulaError as error:
         logger.warning("%s It is shown as typed.", error)
         return f'<code class="latex">{escape(latex.strip())}</code>'
+
+
+class FormulaError(ValueError):
+    """A formula that cannot be drawn; the message is one sentence."""
+
+
+def mathml(latex: str, *, block: bool = False) -> str:
+    """A formula as MathML, by latex2mathml, which passes on what it does not know: that is refused here.
+
+    Raises
+    ------
+    FormulaError
+    """
+    said = f"The formula {latex.strip()!r}"
+    plain = re.sub(r"\\\\|\\[{}&]", "", latex)  # without line ends and escaped signs
+    environments = re.findall(r"\\begin\{(.*?)\}", plain)
+    strange = [name for name in environments if rf"\{name}" not in commands.MATRICES]
+    if strange:
+        raise FormulaError(f"{said} uses the environment {strange[0]}, which cannot be drawn.")
+    if plain.count("{") != plain.count("}"):
+        raise FormulaError(f"{said} lacks a brace.")
+    if "&" in plain and not environments:
+        raise FormulaError(f"{said} has a & outside of a table.")
+    try:
+        made = converter.convert(latex, display="block" if block else "inline")
+        BeautifulSoup(made, "xml")
+    except Exception as error:  # the package has no class of error of its own
+        raise FormulaError(f"{said} cannot be drawn: {type(error).__name__}.") from error
+    if unknown := re.search(r"\\\w+", made):
+        raise FormulaError(f"{said} uses {unknown[0]}, which cannot be drawn.")
+    return made
 
 
 def markdown(text: str) -> str:
