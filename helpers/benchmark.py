@@ -20,13 +20,10 @@ import gzip
 import io
 import logging
 import math
-import queue
 import re
 import sys
-import threading
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -176,56 +173,23 @@ def collect(
         with ledger.appending(path, is_record=_is_record) as append:
             done = {_key(record) for record in read(path, dataset.data_sha256)} | set(known)
             missing = [task for task in wanted if task.key not in done]
-            if missing:
-                _train(missing, dataset, append, jobs, progress, evaluator)
+
+            def evaluate(worker: Any, task: Task) -> TrialResult:
+                return worker.evaluate(task.config, dataset, epochs=EPOCHS, seed=task.seed, engine=ENGINE)
+
+            trained = contextlib.closing(ledger.train_all(missing, evaluate, evaluator=evaluator, jobs=jobs))
+            with (
+                Bar(len(missing), path.stem, unit="training", shown=progress and bool(missing)) as bar,
+                trained as done,
+            ):
+                best, failed = math.inf, 0
+                for task, result in done:
+                    append(_record(task, result, dataset))
+                    best, failed = min(best, result.mse if result.ok else math.inf), failed + (not result.ok)
+                    bar.update(best=best, failed=failed)
     except ledger.LedgerError as error:
         raise BenchmarkError(str(error)) from None
     return len(missing)
-
-
-def _train(
-    missing: Sequence[Task],
-    dataset: Dataset,
-    append: Callable[[dict[str, Any]], None],
-    jobs: int,
-    progress: bool,
-    evaluator: Callable[[], Any],
-) -> None:
-    idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    writing, stop = threading.Lock(), threading.Event()
-    name = f"{missing[0].space}, {missing[0].protocol}"
-
-    def run(task: Task) -> None:
-        if stop.is_set():
-            return
-        worker = idle.get()
-        try:
-            result = worker.evaluate(task.config, dataset, epochs=EPOCHS, seed=task.seed, engine=ENGINE)
-            with writing:
-                append(_record(task, result, dataset))
-                bar.update(best=result.mse, failed=int(not result.ok))
-        except BaseException:
-            stop.set()
-            raise
-        finally:
-            idle.put(worker)
-
-    with contextlib.ExitStack() as stack:
-        workers = [stack.enter_context(evaluator()) for _ in range(min(jobs, len(missing)))]
-        for worker in workers:
-            idle.put(worker)
-        bar = stack.enter_context(Bar(len(missing), name, unit="training", shown=progress))
-        executor = ThreadPoolExecutor(len(workers))
-        try:
-            for _ in executor.map(run, missing):
-                pass
-        except BaseException:
-            stop.set()
-            for worker in workers:  # a thread may be waiting for its worker
-                worker.close()
-            raise
-        finally:
-            executor.shutdown(cancel_futures=True)
 
 
 def _record(task: Task, result: TrialResult, dataset: Dataset) -> dict[str, Any]:

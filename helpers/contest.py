@@ -15,7 +15,6 @@ import itertools
 import json
 import logging
 import math
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -27,6 +26,7 @@ import pandas as pd
 from helpers import ledger
 from helpers.entrants import EVALUATIONS, NOTED, Key, Run, Search, Task, legs, results
 from helpers.problems import ContestError, Measurement, Problem
+from helpers.progress import Bar
 from helpers.space import lstm_space
 
 logger = logging.getLogger(__name__)
@@ -120,7 +120,6 @@ def _run(
 ) -> None:
     from joblib import Parallel, delayed
     from joblib.externals.loky.process_executor import TerminatedWorkerError
-    from tqdm import tqdm
 
     known: dict[int, dict[Key, Measurement]] = {}
     waiting = deque(missing)
@@ -142,11 +141,8 @@ def _run(
         learn(run)
     total = evaluations * len(missing)
     begun = total - sum(evaluations - len(_of(runs, task)) for task in missing)
-    interval = 0.1 if sys.stderr.isatty() else 10.0
-    failures = 0
-    with tqdm(
-        total=total, initial=begun, desc=name, unit="evaluation", disable=not progress, mininterval=interval
-    ) as bar:
+    failures, best = 0, math.inf
+    with Bar(total, name, unit="evaluation", done=begun, shown=progress) as bar:
         while waiting:
             pool = Parallel(n_jobs=-1 if dask else jobs, batch_size=1, return_as="generator_unordered")
             try:
@@ -157,7 +153,8 @@ def _run(
                     if len(leg) and run.extend(leg):
                         append(_line(leg))
                         learn(leg)
-                        bar.update(len(leg))
+                        best = min([best, *(v for v in leg.mse if math.isfinite(v))])
+                        bar.update(len(leg), best=best)
                     if len(run) < evaluations:
                         waiting.append(task)
             except TerminatedWorkerError as error:

@@ -346,6 +346,10 @@ def agreement(ranks: Mapping[Problem, tuple[pd.Series, pd.Series]]) -> Figure:
         fig, axes = _grid(list(ranks), 3.0, 2.9, beside=3.2)
         for problem, ax in axes.items():
             one, other = ranks[problem]
+            if one.empty:
+                ax.text(0.5, 0.5, "no problem was\nevaluated both ways", transform=ax.transAxes, ha="center", va="center")
+                ax.set_axis_off()
+                continue
             last = max(2, len(one)) + 0.5
             ax.plot([0.5, last], [0.5, last], color="#777777", lw=0.8)
             for tuner in one.index:

@@ -454,7 +454,7 @@ def shared_gradient(
     each addend in a tile, and these are added afterwards, in the order of one thread.
     """
     threads = top.shape[0]
-    losses = np.zeros(threads)
+    losses = np.zeros((threads, share))
     loss = 0.0
     step = share * WIDTH
     stride = w.size
@@ -469,18 +469,18 @@ def shared_gradient(
             top_, lane_, state_ = borrow(top[k]), borrow(lane[k]), borrow(states[k])
             mine = borrow(tiles[k - 1]) if k else borrow(grad)
             here = group + k * step
-            total_loss = 0.0
+            losses[k] = 0.0
             position = 0
-            for first in range(here, min(here + step, stop), WIDTH):
-                total_loss += chunk_gradient(
+            for chunk, first in enumerate(range(here, min(here + step, stop), WIDTH)):
+                losses[k, chunk] = chunk_gradient(
                     net, w_, mine[position:], stride if k else 0, x_, y_, order_, first, stop, stop - start, tape, top_,
                     lane_, state_, threshold, scale, tile
                 )  # fmt: skip
                 position += tiles.shape[1] // share if k else 0
-            losses[k] = total_loss
         states[0] = states[used - 1]
         for k in range(used):
-            loss += losses[k]
+            for chunk in range(share):
+                loss += losses[k, chunk]
             if k:
                 add_and_clear(grad, tiles[k - 1])
     return loss
@@ -501,7 +501,7 @@ def train_epoch(
 
     Stops at the first batch whose loss is not finite. The last batch may be smaller; its gradient is a mean over its
     own windows, as in Keras. The chunks of a batch come one after the other, or, with `share` above 0, that many at a
-    time on each of Numba's threads; the result is the same to the last bit, but for the rounding of the loss.
+    time on each of Numba's threads; the result is the same to the last bit.
     """
     threshold = uint32(0)
     if keep_probability < 1.0:

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     import keras
 
 ENGINES = ("auto", "fast", "keras")
-WIDTH = 16  # windows a register holds: simd.WIDTH, which takes a second to import
 SHARED_FLOP = 2e6  # least work of a batch that is worth a second thread, operations: about 0.03 ms
 SHARED_TRAINING = 1e10  # the same of a training, about 0.2 s: the system takes its time to spread new threads
 TILES_BYTES = 1 << 19  # of gradients that a thread keeps: half of a core's second cache
@@ -194,11 +193,14 @@ def _fit_fast(model, config, x, y, order, seed, threads):
     """Losses of the epochs, up to the first that is not finite; the weights return to the model at the end."""
     import numba
 
+    from helpers.simd import WIDTH
+
     kernels, available = _kernels(), numba.config.NUMBA_NUM_THREADS
     threads = min(threads, available, -(-config.batch_size // WIDTH))
     work = _work(config, x.shape[2])
     worth = work * config.batch_size > SHARED_FLOP and work * order.size > SHARED_TRAINING
     shared = threads > 1 and worth and _threads_in_use.acquire(blocking=False)
+    before = numba.get_num_threads() if shared else 0
     try:
         if shared:
             numba.set_num_threads(threads)
@@ -210,14 +212,14 @@ def _fit_fast(model, config, x, y, order, seed, threads):
         for windows in order:
             loss, step = kernels.train_epoch(
                 net.shape, weights, gradient, m, v, step, flat, y, windows, config.batch_size, config.learning_rate,
-                1.0 - config.dropout_rate, net.tapes, net.top, net.lane, tiles, states, share,
-                jump
+                1.0 - config.dropout_rate, net.tapes, net.top, net.lane, tiles, states, share, jump
             )  # fmt: skip
             losses.append(loss)
             if not np.isfinite(loss):
                 return np.array(losses)
     finally:
         if shared:
+            numba.set_num_threads(before)
             _threads_in_use.release()
     trained = net.unpack(weights)
     if isinstance(model, list):
@@ -247,7 +249,7 @@ class FastNet:
     """
 
     def __init__(self, config: LstmConfig, features: int = 1, threads: int = 1) -> None:
-        from helpers.simd import aligned
+        from helpers.simd import WIDTH, aligned
 
         layers, units, length = config.layers, config.units, config.sequence_length
         self.shape = (layers, units, features, length)
@@ -331,7 +333,7 @@ class FastNet:
         what the dropout masks of a share do to the generators, see `simd.leap`.
         """
         from helpers.lstm_kernels import tile_of
-        from helpers.simd import jump
+        from helpers.simd import WIDTH, jump
 
         if self.threads == 1:
             return 0, np.zeros((0, 0), np.float32), jump(0)

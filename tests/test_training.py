@@ -181,12 +181,15 @@ def test_threads_change_no_bit(layers, units, length, batch_size, samples, dropo
         patch.setattr(training, "SHARED_FLOP", 0.0)
         patch.setattr(training, "SHARED_TRAINING", 0.0)
         patch.setattr(training, "TILES_BYTES", kept)  # the smaller one forces several rounds a batch
+        losses = {}
         for threads in (1, 2):
             trained[threads] = lstm.initial_weights(c, seed=3)
             with watched() as shares:
-                training.fit(trained[threads], c, x, y, epochs=2, seed=7, engine="fast", threads=threads)
+                result = training.fit(trained[threads], c, x, y, epochs=2, seed=7, engine="fast", threads=threads)
+            losses[threads] = result.losses
             assert (shares[0] > 0) == (threads == 2)  # the threads did share the batches
     assert all(np.array_equal(a, b) for a, b in zip(trained[1], trained[2], strict=True))
+    assert np.array_equal(losses[1], losses[2])
 
 
 @contextlib.contextmanager

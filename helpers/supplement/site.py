@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
-from tqdm import tqdm
 
-from helpers import figures, paths
+from helpers import figures, paths, progress
 from helpers.supplement import front, further, markup, notebook
 from helpers.supplement.notebook import TEMPLATES, VARIANTS, Page, Result, SupplementError
 
@@ -107,11 +106,7 @@ def _write(folder: Path) -> None:
     rendered = sorted(outputs.rendered.glob("*.ipynb"))
     if not rendered:
         raise SupplementError("notebooks/rendered holds no notebook; make them with `make reproduce`.")
-    bar = tqdm(rendered, desc="supplement", unit="page")
-    pages = []
-    for path in bar:
-        bar.set_postfix_str(path.stem)
-        pages.append(notebook.read(path, found, outputs))
+    pages = [notebook.read(path, found, outputs) for path in progress.each(rendered, "supplement", unit="page")]
     if further_page := further.page(found, pages, outputs):
         pages.append(further_page)
     order = chapters(pages)
