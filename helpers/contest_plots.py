@@ -347,7 +347,9 @@ def agreement(ranks: Mapping[Problem, tuple[pd.Series, pd.Series]]) -> Figure:
         for problem, ax in axes.items():
             one, other = ranks[problem]
             if one.empty:
-                ax.text(0.5, 0.5, "no problem was\nevaluated both ways", transform=ax.transAxes, ha="center", va="center")
+                ax.text(
+                    0.5, 0.5, "no problem was\nevaluated both ways", transform=ax.transAxes, ha="center", va="center"
+                )
                 ax.set_axis_off()
                 continue
             last = max(2, len(one)) + 0.5
