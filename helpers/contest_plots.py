@@ -235,7 +235,7 @@ def curves(
                 _naive_line(ax)
             _log(ax.yaxis)
         fig.supxlabel("Seconds of training and of the tuner" if seconds else "Evaluations", fontsize=10)
-        fig.supylabel(label, fontsize=10)
+        fig.supylabel(label.replace(" over that", "\nover that"), fontsize=10)
         _legend(fig, axes)
         return fig
 
@@ -270,7 +270,7 @@ def random_best(
             ax.xaxis.set_major_locator(ticker.MaxNLocator(5, integer=True))
             ax.tick_params(labelsize=8)
         fig.supxlabel("n, configurations evaluated", fontsize=10)
-        fig.supylabel(label, fontsize=10)
+        fig.supylabel(label.replace(" over that", "\nover that"), fontsize=10)
         _legend(fig, axes)
         return fig
 
@@ -335,7 +335,7 @@ def fronts(tables: Mapping[Problem, pd.DataFrame], naive: Mapping[Problem, float
             _log(ax.yaxis)
             ax.tick_params(labelsize=8)
         fig.supxlabel(f"Seconds of {evaluations} trainings and of the tuner", fontsize=10)
-        fig.supylabel(label, fontsize=10)
+        fig.supylabel(label.replace(" over that", "\nover that"), fontsize=10)
         _legend(fig, axes, ncols=3)
         return fig
 

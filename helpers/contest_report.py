@@ -279,7 +279,8 @@ def agreed(found: Mapping[Problem, Estimate]) -> str:
             verdict = "they agree" if e.low > 0 else "they disagree" if e.high < 0 else "which is not beyond chance"
             said.append(f"{name_of(problem)}: rank correlation {e:.2f} over {e.n} tuners, {verdict}")
         else:
-            said.append(f"{name_of(problem)}: rank correlation {e.value:.2f} over {e.n} tuners, one seed")
+            few = f"too few seeds for an interval (at least {contest_stats.LEAST_SEEDS})"
+            said.append(f"{name_of(problem)}: rank correlation {e.value:.2f} over {e.n} tuners, {few}")
     return "; ".join(said)
 
 

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from helpers.intervals import DRAWS, LEVEL, Estimate, bootstrap, proportion
 
+LEAST_SEEDS = 5  # for an interval by bootstrap: two seeds give three different samples, five give 126
 EXACT = 14  # up to so many pairs, all 2^n sign flips are tried
 FLIPS = 10_000  # else so many at random
 TIGHT = 200  # up to so many draws opda's tight bands take seconds; with many, its quick ones are narrow as well
@@ -367,14 +368,15 @@ def rank_agreement(one: pd.DataFrame, other: pd.DataFrame, *, seed: int = 0, dra
     Returns
     -------
     Estimate
-        `n` is the number of tuners. NaN with fewer than three; without an interval where a contest has one seed.
+        `n` is the number of tuners. NaN with fewer than three; without an interval where a contest has fewer than
+        `LEAST_SEEDS`.
     """
     tuners = [t for t in one if t in other]
     ranks = [f[tuners].dropna().rank(axis=1).to_numpy() for f in (one, other)]
     if len(tuners) < 3 or min(map(len, ranks)) == 0:
         return Estimate(math.nan, math.nan, math.nan, len(tuners))
     value = _spearman(ranks[0].mean(axis=0), ranks[1].mean(axis=0))
-    if min(map(len, ranks)) < 2:
+    if min(map(len, ranks)) < LEAST_SEEDS:
         return Estimate(value, math.nan, math.nan, len(tuners))
     rng = np.random.default_rng([seed, len(tuners)])
     drawn = [

@@ -116,7 +116,8 @@ def proportion(successes: int, n: int, *, level: float = LEVEL) -> Estimate:
     z, p = float(norm.ppf(0.5 + level / 2)), successes / n
     centre, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     low, high = (centre - half) / (1 + z * z / n), (centre + half) / (1 + z * z / n)
-    return Estimate(p, max(0.0, low), min(1.0, high), n)
+    # The ends are 0 and 1 there exactly; rounding would make them 6e-18.
+    return Estimate(p, max(0.0, low) if successes else 0.0, min(1.0, high) if successes < n else 1.0, n)
 
 
 def permutation_p(

@@ -131,7 +131,7 @@ def test_the_answer_says_what_the_numbers_say():
     [
         (Estimate(0.5, -0.2, 0.9, 5), "not beyond chance"),
         (Estimate(-0.5, -0.9, -0.1, 5), "they disagree"),
-        (Estimate(0.5, math.nan, math.nan, 5), "rank correlation 0.50 over 5 tuners, one seed"),
+        (Estimate(0.5, math.nan, math.nan, 5), "rank correlation 0.50 over 5 tuners, too few seeds"),
         (Estimate(math.nan, math.nan, math.nan, 2), "too few tuners or seeds to say"),
     ],
 )

@@ -62,3 +62,8 @@ def test_a_sorted_series_is_no_accident_and_a_constant_one_is():
 def test_the_interval_lies_within_the_sample(values):
     e = intervals.bootstrap(np.mean, values, draws=200)
     assert min(values) - 1e-9 <= e.low <= e.high <= max(values) + 1e-9
+
+
+def test_none_and_all_have_exact_ends():
+    for n in (1, 7, 50):
+        assert intervals.proportion(0, n).low == 0.0 and intervals.proportion(n, n).high == 1.0
