@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from helpers import intervals, published, replication, search_shape, study
+from helpers import benchmark, intervals, published, replication, search_shape, study
 from helpers.intervals import Estimate
 from helpers.windows import Dataset
 
@@ -175,6 +175,12 @@ class Evidence:
         number = mine.select_dtypes("number").drop(columns=["seed"])
         return number.groupby("row").median().rename_axis("iteration").reset_index()
 
+    def by_seed(self, table: str, protocol: str) -> list[pd.DataFrame]:
+        """A table's rows trained again, one table a seed; empty if they were not trained under the protocol."""
+        mine = self.replayed[self.replayed["table"] == table]
+        mine = mine[(mine["reading"] == self.reading(table, protocol)) & (mine["status"] == "ok")]
+        return [part.rename(columns={"row": "iteration"}) for _, part in mine.groupby("seed")]
+
     def tables(self, tuner: str, basis: str) -> list[pd.DataFrame]:
         """Records of a tuner on a basis: one table, or one a seed.
 
@@ -254,9 +260,16 @@ def forecast_estimates(
 
 
 def gather(
-    folder: str | Path, replayed: pd.DataFrame, datasets: Mapping[str, Dataset], *, forecasts: bool = True
+    folder: str | Path,
+    replayed: pd.DataFrame,
+    datasets: Mapping[str, Dataset],
+    *,
+    forecasts: bool = True,
+    tabular: Path = benchmark.FOLDER,
 ) -> Evidence:
     """The records in a folder: studies of notebooks 02 to 04 and the seeds of this one, of the same data alone.
+
+    Random configurations are also those of the tabular benchmark, where it was made on the same data.
 
     Parameters
     ----------
@@ -266,6 +279,8 @@ def gather(
         By protocol.
     forecasts : bool
         Whether to read the forecasts of the tuners' best LSTMs.
+    tabular : pathlib.Path
+        Folder of the benchmark.
     """
     runs: dict[tuple[str, str], list[pd.DataFrame]] = {}
     found_forecasts, absent = {}, {}
@@ -296,6 +311,8 @@ def gather(
                         found_forecasts[(tuner, protocol)] = forecast_estimates(dataset, winner.predictions)
                     except study.StudyError as error:
                         absent.setdefault((tuner, protocol), str(error))
+            if tuner.startswith("random_"):
+                loaded |= _drawn(tuner.removeprefix("random_"), protocol, dataset, tabular)
             if loaded:
                 runs[(tuner, protocol)] = list(loaded.values())
             else:
@@ -315,6 +332,16 @@ _STUDIES: Mapping[str, tuple[str, ...]] = {
 }
 
 
+def _drawn(space: str, protocol: str, dataset: Dataset, folder: Path) -> dict[str, pd.DataFrame]:
+    """The benchmark's configurations of a space, each trained once; none if it was made on other data."""
+    try:
+        table = benchmark.table(space, protocol, folder=folder)
+    except benchmark.BenchmarkError:
+        return {}
+    once = table[(table["repeat"] == 0) & (table["data_sha256"] == dataset.data_sha256)]
+    return {"benchmark": once} if len(once) else {}
+
+
 def _matching(folder: str | Path, pattern: str) -> list[str]:
     return sorted(path.stem for path in Path(folder).glob(f"{pattern}.journal"))
 
@@ -325,11 +352,15 @@ Judge = Callable[[Evidence, str], list[Part]]
 
 
 def _pooled(tables: Sequence[pd.DataFrame], column: str) -> np.ndarray:
+    values = _all_values(tables, column)
+    return values[np.isfinite(values)]
+
+
+def _all_values(tables: Sequence[pd.DataFrame], column: str) -> np.ndarray:
     for table in tables:
         if column not in table:
             raise Missing("not in the paper's tables")
-    values = np.concatenate([table[column].to_numpy(dtype=float) for table in tables])
-    return values[np.isfinite(values)]
+    return np.concatenate([table[column].to_numpy(dtype=float) for table in tables])
 
 
 def _by_run(
@@ -388,7 +419,10 @@ def _steadier_mse(ev: Evidence, basis: str) -> list[Part]:
 
 
 def _better_best(ev: Evidence, basis: str) -> list[Part]:
-    ours, theirs = ev.short("generator", basis), ev.short("bayesian", basis)
+    ours, theirs = (
+        ev.by_seed(tuner, basis.split(":")[1]) if basis.startswith("rows") else ev.short(tuner, basis)
+        for tuner in ("generator", "bayesian")
+    )
     count = min(len(ours), len(theirs))
     logs = [math.log10(theirs[i]["mse"].min() / ours[i]["mse"].min()) for i in range(count)]
     e = intervals.bootstrap(np.mean, logs)
@@ -400,9 +434,9 @@ def _within_20(tuner: str) -> Judge:
         runs = [t for t in ev.tables(tuner, basis) if len(t) > SHORT_RUN and t["mse"].notna().any()]
         if not runs:
             raise Missing(f"no run of the {tuner} is longer than {SHORT_RUN} iterations")
-        early = [t.loc[t["mse"].idxmin(), "iteration"] <= SHORT_RUN for t in runs]
         length = min(len(t) for t in runs)
-        text = f"share of runs of {length} or more iterations with the best in the first {SHORT_RUN} "
+        early = [t.loc[t["mse"].head(length).idxmin(), "iteration"] <= SHORT_RUN for t in runs]
+        text = f"share of runs of {length} iterations with the best in the first {SHORT_RUN} "
         text += f"(any order: {SHORT_RUN / length:.2f})"
         return [Part(text, intervals.proportion(sum(early), len(early)), low=0.9)]
 
@@ -594,7 +628,7 @@ def _underestimates(ev: Evidence, basis: str) -> list[Part]:
 def best_of(pool: np.ndarray, n: int, value: float) -> float:
     """Probability that the best of `n` random configurations is worse than `value`; `pool` holds MSEs of random ones.
 
-    (1 - share of the pool that is at most `value`)^n: drawing with replacement.
+    (1 - share of the pool that is at most `value`)^n: drawing with replacement. A failed training is infinite.
     """
     return float((1.0 - np.mean(np.asarray(pool) <= value)) ** n)
 
@@ -602,7 +636,7 @@ def best_of(pool: np.ndarray, n: int, value: float) -> float:
 def _beats_random(tuner: str) -> Judge:
     def parts(ev: Evidence, basis: str) -> list[Part]:
         runs = ev.short(tuner, basis)
-        pool = _pooled(ev.tables(f"random_{tuner}", basis), "mse")
+        pool = np.nan_to_num(_all_values(ev.tables(f"random_{tuner}", basis), "mse"), nan=math.inf)  # a failure costs
         bests = np.array([t["mse"].min() for t in runs])
         value = float(np.mean([best_of(pool, SHORT_RUN, b) for b in bests]))
         rng = np.random.default_rng([0, len(pool)])

@@ -413,6 +413,8 @@ class SeededStudy:
     trials, seed : int
     after : str
         Name of the study whose best MSE this one is to reach; empty if it has no such stop rule.
+    within : int, optional
+        Its best among so many first iterations.
     """
 
     name: str
@@ -421,6 +423,7 @@ class SeededStudy:
     trials: int
     seed: int
     after: str = ""
+    within: int | None = None
 
 
 def seeded_studies(
@@ -432,6 +435,7 @@ def seeded_studies(
     gan_seeds: int = 0,
     gan_random_trials: int = 0,
     trials: int = 20,
+    long_run: int = 0,
     cap: int = 50,
 ) -> list[SeededStudy]:
     """The studies that say what one seed cannot: named `<tuner>-<protocol>-s<seed>` and `random-<space>-<protocol>`.
@@ -450,6 +454,8 @@ def seeded_studies(
         Seeds of the GAN.
     trials : int
         Iterations of generator and GAN.
+    long_run : int
+        The same for the generator with feedback and the GAN if it is more: are the first `trials` enough?
     cap : int
         Of Bayesian optimisation.
     """
@@ -460,15 +466,15 @@ def seeded_studies(
     def random(number: int) -> optuna.samplers.BaseSampler:
         return optuna.samplers.RandomSampler(seed=trial_seed(seed, number))
 
-    made = []
+    made, longer = [], max(trials, long_run)
     for s in range(seed, seed + real_seeds):
-        for feedback in ("paper", "zero"):
+        for feedback, count in (("paper", longer), ("zero", trials)):
             sampler = GeneratorSampler(seed=s, space=GENERATOR_SPACE, feedback=feedback)
-            made.append(SeededStudy(f"generator-{feedback}-{protocol}-s{s:02d}", sampler, GENERATOR_SPACE, trials, s))
+            made.append(SeededStudy(f"generator-{feedback}-{protocol}-s{s:02d}", sampler, GENERATOR_SPACE, count, s))
         bayesian, target = BayesianSampler(seed=s, space=GENERATOR_SPACE), f"generator-paper-{protocol}-s{s:02d}"
-        made.append(SeededStudy(f"bayesian-{protocol}-s{s:02d}", bayesian, GENERATOR_SPACE, cap, s, target))
+        made.append(SeededStudy(f"bayesian-{protocol}-s{s:02d}", bayesian, GENERATOR_SPACE, cap, s, target, trials))
     for s in range(seed, seed + gan_seeds):
-        made.append(SeededStudy(f"gan-{protocol}-s{s:02d}", GanSampler(seed=s, space=GAN_SPACE), GAN_SPACE, trials, s))
+        made.append(SeededStudy(f"gan-{protocol}-s{s:02d}", GanSampler(seed=s, space=GAN_SPACE), GAN_SPACE, longer, s))
     for name, space, count in (
         ("generator", GENERATOR_SPACE, random_trials),
         ("gan", GAN_SPACE, gan_random_trials),
@@ -519,7 +525,9 @@ def tuner_studies(
             return run_alone(one)
 
     def run_alone(one: SeededStudy) -> pd.DataFrame:
-        stop_at = float(study.best(study.load(one.after, folder))["mse"]) if one.after else None
+        stop_at = None
+        if one.after:
+            stop_at = float(study.best(study.load(one.after, folder), within=one.within)["mse"])
         worker = idle.get()
         try:
             done = study.run(

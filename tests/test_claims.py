@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import claims, published, replication, study
+from helpers import benchmark, claims, published, replication, study
 from helpers.claims import FAILS, HOLDS, PART, UNJUDGED, Evidence, Judgement, Part
 from helpers.intervals import Estimate
 from helpers.samplers import GeneratorSampler
@@ -137,6 +138,50 @@ def test_seeds_overturn_the_title():
         evidence = Evidence(pd.DataFrame(), dict(zip(key, (runs, [pool]), strict=True)))
         claim = next(c for c in claims.CLAIMS if c.key == "title")
         assert claims.judge(claim.parts(evidence, "tuners:described")).verdict == verdict
+
+
+def test_a_random_configuration_that_failed_is_never_the_better_one():
+    claim = next(c for c in claims.CLAIMS if c.key == "title")
+    pool = runs_of([0.5] * 10 + [math.nan] * 10)  # a search that ends above 0.5 loses unless all of its rivals fail
+    runs = {("generator", "described"): [runs_of([0.6])] * 2, ("random_generator", "described"): [pool]}
+    (judged,) = claim.parts(Evidence(pd.DataFrame(), runs), "tuners:described")
+    assert judged.estimate.value == pytest.approx(0.5**claims.SHORT_RUN)
+
+
+def test_the_benchmarks_configurations_are_random_ones_too(tmp_path):
+    name = str(benchmark.table("generator", "described")["data_sha256"].iloc[0])
+    dataset = SimpleNamespace(data_sha256=name, protocol=protocol("described"))
+    evidence = claims.gather(tmp_path, pd.DataFrame(), {"described": dataset})
+    (pool,) = evidence.runs["random_generator", "described"]
+    assert len(pool) == (benchmark.table("generator", "described")["repeat"] == 0).sum()
+    other = SimpleNamespace(data_sha256="0" * 64, protocol=protocol("described"))
+    evidence = claims.gather(tmp_path, pd.DataFrame(), {"described": other})
+    assert ("random_generator", "described") not in evidence.runs
+
+
+def test_the_better_best_is_judged_over_the_seeds_of_the_rows():
+    claim = next(c for c in claims.CLAIMS if c.key == "better_best")
+
+    def replayed(generator: float, bayesian: float) -> pd.DataFrame:
+        rows = [
+            {
+                "table": t,
+                "reading": "shuffled",
+                "row": row,
+                "seed": seed,
+                "status": "ok",
+                "mse": mse,
+                "published_mse": mse,
+            }
+            for t, mse in (("generator", generator), ("bayesian", bayesian))
+            for row in (1, 2)
+            for seed in range(5)
+        ]
+        return pd.DataFrame(rows)
+
+    for numbers, verdict in (((0.1, 0.2), HOLDS), ((0.2, 0.1), FAILS)):
+        parts = claim.parts(Evidence(replayed(*numbers)), "rows:published")
+        assert claims.judge(parts).verdict == verdict and parts[0].estimate.n == 5
 
 
 def test_late_bests_overturn_the_first_twenty():

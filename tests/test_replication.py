@@ -283,15 +283,18 @@ def test_seeded_studies_run_resume_and_stop_at_the_generators_best(short_prices_
             return replace(result, status="ok", mse=config.units / 1000, r2=0.0)
 
     dataset = Dataset(short_prices_long, protocol("described", as_of="2030-01-01"))
-    planned = replication.seeded_studies("described", real_seeds=1, random_trials=3, trials=4, cap=6)
+    planned = replication.seeded_studies("described", real_seeds=1, random_trials=3, trials=4, long_run=5, cap=6)
     assert [s.name for s in planned] == [
         "generator-paper-described-s00", "generator-zero-described-s00", "bayesian-described-s00",
         "random-generator-described",
     ]  # fmt: skip
     arguments = dict(folder=tmp_path, epochs=1, jobs=2, progress=False, evaluator=Counting)
     found = replication.tuner_studies(planned, dataset, **arguments)
-    assert len(found["generator-paper-described-s00"]) == 4 and len(found["random-generator-described"]) == 3
-    target, bayesian = found["generator-paper-described-s00"]["mse"].min(), found["bayesian-described-s00"]
+    assert len(found["generator-paper-described-s00"]) == 5 and len(found["generator-zero-described-s00"]) == 4
+    assert len(found["random-generator-described"]) == 3
+    # The target is the best of the short run, however long the generator went on.
+    target, bayesian = found["generator-paper-described-s00"]["mse"].head(4).min(), found["bayesian-described-s00"]
+    assert [s.within for s in planned if s.after] == [4]
     assert len(bayesian) == 6 or bayesian["mse"].iloc[-1] <= target
     asked = len(FakeWorker.asked)
     again = replication.tuner_studies(planned, dataset, **arguments, train=False)
