@@ -455,7 +455,7 @@ def seeded_studies(
     trials : int
         Iterations of generator and GAN.
     long_run : int
-        The same for the generator with feedback and the GAN if it is more: are the first `trials` enough?
+        The same for the generator with feedback if it is more: are the first `trials` enough?
     cap : int
         Of Bayesian optimisation.
     """
@@ -466,15 +466,15 @@ def seeded_studies(
     def random(number: int) -> optuna.samplers.BaseSampler:
         return optuna.samplers.RandomSampler(seed=trial_seed(seed, number))
 
-    made, longer = [], max(trials, long_run)
+    made = []
     for s in range(seed, seed + real_seeds):
-        for feedback, count in (("paper", longer), ("zero", trials)):
+        for feedback, count in (("paper", max(trials, long_run)), ("zero", trials)):
             sampler = GeneratorSampler(seed=s, space=GENERATOR_SPACE, feedback=feedback)
             made.append(SeededStudy(f"generator-{feedback}-{protocol}-s{s:02d}", sampler, GENERATOR_SPACE, count, s))
         bayesian, target = BayesianSampler(seed=s, space=GENERATOR_SPACE), f"generator-paper-{protocol}-s{s:02d}"
         made.append(SeededStudy(f"bayesian-{protocol}-s{s:02d}", bayesian, GENERATOR_SPACE, cap, s, target, trials))
     for s in range(seed, seed + gan_seeds):
-        made.append(SeededStudy(f"gan-{protocol}-s{s:02d}", GanSampler(seed=s, space=GAN_SPACE), GAN_SPACE, longer, s))
+        made.append(SeededStudy(f"gan-{protocol}-s{s:02d}", GanSampler(seed=s, space=GAN_SPACE), GAN_SPACE, trials, s))
     for name, space, count in (
         ("generator", GENERATOR_SPACE, random_trials),
         ("gan", GAN_SPACE, gan_random_trials),

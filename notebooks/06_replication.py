@@ -32,12 +32,12 @@ clean = False  # also under `clean`: scaled on the training part, judged on a va
 epochs = 10  # per trial; fixed in both papers
 shape_seeds = 100  # simulated searches of each generator mechanism and of random search
 slow_shape_seeds = 10  # of the GAN and of Bayesian optimisation, which cost seconds each
-real_seeds = 1  # searches with real trainings: generator with feedback, without, Bayesian
+real_seeds = 1  # searches with real trainings: generator with feedback, without, Bayesian, GAN; under `described`
+published_seeds = 0  # the same under `published`
 random_trials = 10  # random configurations of the generator's space, trained
-gan_seeds = 0  # GAN searches with real trainings beside that of notebook 03
 gan_random_trials = 0  # random configurations of the GAN's space, trained, beside those of the tabular benchmark
 short_run = 20  # both papers stop here
-long_run = 20  # iterations of the generator's and the GAN's searches, if more: is the best among the first 20?
+long_run = 20  # iterations of the generator's searches under `described`, if more: is the best in the first 20?
 cap = 50  # iterations after which Bayesian optimisation gives up
 jobs = 2  # workers at a time
 train = True  # False: redraw from the records
@@ -393,23 +393,23 @@ pd.DataFrame(
 #
 # The searches above were fed random errors. Here the same tuner is fed the errors of LSTMs that it trained. Beside it:
 # the same without feedback, Bayesian optimisation until it reaches the best of the generator's first 20, the GAN, and
-# random configurations. Every protocol has the same seeds.
+# random configurations.
 
 # %%
 real = {}
-for p, dataset in datasets.items():
+for p, count in {"described": real_seeds, "published": published_seeds}.items():
     planned = replication.seeded_studies(
         p,
         seed=seed,
-        real_seeds=real_seeds,
-        random_trials=random_trials,
-        gan_seeds=gan_seeds,
-        gan_random_trials=gan_random_trials,
+        real_seeds=count,
+        random_trials=random_trials if count else 0,
+        gan_seeds=count,
+        gan_random_trials=gan_random_trials if count else 0,
         trials=short_run,
-        long_run=long_run,
+        long_run=long_run if p == "described" else 0,
         cap=cap,
     )
-    real |= replication.tuner_studies(planned, dataset, folder=folder, epochs=epochs, jobs=jobs, train=train)
+    real |= replication.tuner_studies(planned, datasets[p], folder=folder, epochs=epochs, jobs=jobs, train=train)
 pd.DataFrame(
     {
         "study": name,
