@@ -647,9 +647,9 @@ def verdict_markdown(root: str | Path = "") -> str:
     frame = pd.read_csv(path, dtype={"first": str, "last": str})
     text = tables.markdown(verdict_table(frame))
     note = (
-        "Squared error of returns over that of yesterday's close (below 1 is better), whether the difference is one by "
-        "the Diebold-Mariano test at 5 %, medians over the seeds; it can be one and be worth nothing, so look at the "
-        "ratio first. *Any better?* is the p-value of \"no forecast here beats yesterday's close\" (Hansen's test). "
-        "Rows that end after 2024 are the days after publication."
+        "Squared error of returns over that of yesterday's close: below 1 is better. In brackets, whether the "
+        "difference is beyond chance by the Diebold-Mariano test at 5 %; medians over the seeds. A difference beyond "
+        'chance can still be worth nothing, so look at the ratio first. *Any better?* is the p-value of "no forecast '
+        "here beats yesterday's close\" (Hansen's test). Rows that end after 2024 are the days after publication."
     )
     return f"{text}\n{note}\n"

@@ -22,7 +22,8 @@ THUMB_WIDTH = 480  # pixels; shown at half that
 FEATURED = {
     "V-fig05": "How wrong a tuned LSTM is, as a multiple of repeating yesterday's close: left of the yellow line is "
     "better than no model. Red forecasts the close, as in the papers; blue forecasts the day's change. The last two "
-    "rows are controls: in the random walk nothing can be forecast, in the predictable series something can.",
+    "rows are controls: in the random walk nothing can be forecast; in the predictable series something can, down to "
+    "the black mark.",
     "G-fig16": "The error of every trial of the generator and of Bayesian optimisation, the published runs in grey; "
     "the yellow line is the error of repeating yesterday's close.",
     "G-fig10": "The error of every trial of the generator, the published run in grey; the yellow line is the error of "
