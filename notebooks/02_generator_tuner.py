@@ -237,7 +237,8 @@ for _ in range(3 if train else 0):
     loop.tell(asked, result.mse)
 
 # %%
-pd.DataFrame([{**config_from_params(t.params).as_dict(), "mse": t.value} for t in loop.trials])
+tried = pd.DataFrame([{**config_from_params(t.params).as_dict(), "mse": t.value} for t in loop.trials])
+tables.formatted(tried).style.hide()
 
 # %% [markdown]
 # ## The study
@@ -389,7 +390,8 @@ actual, predicted, yesterday = (
     dataset.to_points(values, stage="final") for values in (winner.actual, winner.predictions, winner.naive)
 )
 errors = dict(mse=winner.metrics["mse"], naive_mse=naive["mse"], symbol=name)
-pd.DataFrame([{**winner.config.as_dict(), "mse": winner.metrics["mse"], "yesterday's close": naive["mse"]}])
+both = pd.DataFrame([{**winner.config.as_dict(), "mse": winner.metrics["mse"], "yesterday's close": naive["mse"]}])
+tables.formatted(both, {"mse": ".7f", "yesterday's close": ".7f"}).style.hide()
 
 # %%
 fig = plots.forecast(winner.dates, actual, predicted, yesterday, **errors, last="365D")

@@ -341,7 +341,8 @@ actual, predicted, yesterday = (
     dataset.to_points(values, stage="final") for values in (winner.actual, winner.predictions, winner.naive)
 )
 residual = pd.Series(actual - predicted)
-pd.DataFrame([{**winner.config.as_dict(), "mse": winner.metrics["mse"], "yesterday's close": naive["mse"]}])
+both = pd.DataFrame([{**winner.config.as_dict(), "mse": winner.metrics["mse"], "yesterday's close": naive["mse"]}])
+tables.formatted(both, {"mse": ".7f", "yesterday's close": ".7f"}).style.hide()
 
 # %%
 fig = plots.forecast(

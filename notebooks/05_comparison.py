@@ -222,7 +222,7 @@ summary = pd.DataFrame(
 
 # %%
 summary.to_csv(outputs.tables / f"summary_{protocol}.csv", index=False)
-summary.style.format(precision=4, na_rep="–", thousands=",", formatter={"mse": "{:.7f}"}).hide()
+tables.formatted(summary.astype(object).where(summary.notna(), None), {"mse": ".7f"}).style.hide()
 
 # %% [markdown]
 # ## Findings

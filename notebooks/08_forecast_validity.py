@@ -92,7 +92,8 @@ studies = {
 }
 best = validity.tune(studies, series, budget)
 tuned = {(name, p.target): best[study] for study, (name, p) in studies.items()}
-pd.DataFrame([{"series": n, "target": t, **c.as_dict()} for (n, t), c in tuned.items()]).style.hide()
+chosen = pd.DataFrame([{"series": n, "target": t, **c.as_dict()} for (n, t), c in tuned.items()])
+tables.formatted(chosen).style.hide()
 
 # %%
 trainings = [
