@@ -54,19 +54,22 @@ $(error REPAIR is a damaged journal, such as data/studies/full/gan_described.jou
 endif
 endif
 
+# So is a name that is no target, before any target runs.
+TARGETS := $(shell sed -n 's/^\([a-z]*\):.*\#\# .*/\1/p' $(firstword $(MAKEFILE_LIST)))
+strange := $(filter-out $(TARGETS) prices $(STAMP),$(MAKECMDGOALS))
+ifneq ($(strange),)
+$(error Unknown target '$(firstword $(strange))'; valid targets are $(TARGETS))
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help env data prices reproduce smoke figures supplement test lint doctor endure bench lab clean lock
-
-# A name that is no target is refused with those that are.
-.DEFAULT:
-	@echo "Unknown target '$@'; valid targets are $$(sed -n 's/^\([a-z]*\):.*## .*/\1/p' $(firstword $(MAKEFILE_LIST)) | tr '\n' ' ')" | sed 's/ $$/./' >&2; exit 2
 
 help:  ## this list
 	@echo "make TARGET [PROFILE=smoke|default|full] [SYMBOL=^GSPC] [CSV=path] [FORCE=1] [JOBS=2] [DASK=tcp://host:8786]"; echo
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 	  awk -F'|' '{ printf "  %-11s %s\n", $$1, $$2 }'
 
-env: $(STAMP)  ## .venv from requirements.lock (exact versions, checked by hash); nothing to do when up to date
+env: $(STAMP)  ## .venv from requirements.lock (exact versions, checked by hash); PYTHON=python3.12 names the interpreter
 
 $(STAMP): requirements.lock
 	@for p in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \

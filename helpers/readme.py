@@ -13,17 +13,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from helpers import contest_report, endure, figures, paths, published, study, tables, validity
+from helpers import answer, contest_report, endure, figures, paths, published, study, tables, validity
+from helpers.answer import PROTOCOLS, TUNERS, claims, errors
 
 README = paths.ROOT / "README.md"
-PROTOCOLS = ("described", "published")
-# Tuner -> (study, its label, published run, iterations counted).
-TUNERS = {
-    "generator": ("Generator", "generator", 20),
-    "bayesian": ("Bayesian optimisation, raw ranges", "bayesian", None),
-    "bayesian_warped": ("Bayesian optimisation, warped space", None, None),
-    "gan": ("GAN", "gan", 20),
-}
 
 
 def results(profile: str = "full", root: str | Path = "") -> str:
@@ -60,11 +53,6 @@ def results(profile: str = "full", root: str | Path = "") -> str:
     return f"{tables.markdown(pd.DataFrame([*rows, naive]))}\n{verdict}\n"
 
 
-def errors(folder: Path) -> list[float]:
-    """MSE of yesterday's close under each protocol, as stored with the studies: closes are not ours to commit."""
-    return [float(study.load(f"generator_{name}", folder).user_attrs["naive_mse"]) for name in PROTOCOLS]
-
-
 def _best(name: str, folder: Path) -> float:
     return float(study.records(study.load(name, folder))["mse"].min())
 
@@ -85,12 +73,8 @@ def speed(root: str | Path = "") -> str:
     return f"{tables.markdown(text)}\n{note}\n"
 
 
-def claims(root: str | Path = "") -> str:
-    """The papers' claims, judged by notebook 06: its short table."""
-    return (paths.outputs(root).tables / "claims_short.md").read_text("utf-8")
-
-
 BLOCKS: dict[str, Callable[[], str]] = {
+    "answer": answer.markdown,
     "results": results,
     "forecasts": validity.verdict_markdown,
     "claims": claims,

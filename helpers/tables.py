@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
@@ -15,6 +16,7 @@ from helpers.paths import Outputs
 if TYPE_CHECKING:
     import great_tables
 
+_DIGITS = re.compile(r"(\d) digits")
 # Format specifications of known columns; a column that is not named here shows its values as they are.
 FORMATS: Mapping[str, str] = {
     "mse": ".6f",
@@ -59,8 +61,8 @@ def save(
         As for `helpers.figures.save`.
     formats : mapping of str to str, optional
         Format specification for a column (`".6f"`, `",.0f"`); `"decade"` writes a learning rate as the papers do
-        (0.00001), `"p"` a p-value (0.031, < 0.001). Known columns have one already (`FORMATS`). The CSV keeps full
-        precision.
+        (0.00001), `"p"` a p-value (0.031, < 0.001), `"4 digits"` so many significant digits without an exponent
+        (2,230,000). Known columns have one already (`FORMATS`). The CSV keeps full precision.
     highlight : str, optional
         Column whose least value marks the best row, shown bold.
 
@@ -149,6 +151,8 @@ def _text(value: object, spec: str) -> str:
         return "–"
     if spec == "decade" and isinstance(value, Real):
         return f"{value:.5f}" if abs(value - round(value, 5)) < 1e-12 else f"{value:.3g}"
+    if (digits := _DIGITS.fullmatch(spec)) and isinstance(value, Real):
+        return figures.number(float(value), int(digits[1]))
     if spec == "p" and isinstance(value, Real):
         return "< 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
     if spec and isinstance(value, Real) and not isinstance(value, bool):

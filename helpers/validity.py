@@ -23,6 +23,7 @@ import pandas as pd
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from helpers import forecasts, ledger, paths, published, study, tables
+from helpers.figures import number
 from helpers.ledger import Outcome, Training
 from helpers.lstm import EPOCHS
 from helpers.prices import Prices, closes_sha256
@@ -611,7 +612,7 @@ def _cell(row: Mapping[str, Any], key: str) -> str:
     ratio, p = row[f"{key}_ratio"], row[f"{key}_p"]
     if not math.isfinite(ratio):
         return "–"
-    return f"{ratio:,.4g} ({verdict(ratio, p)}, p {p_text(p) if p < 0.001 else '= ' + p_text(p)})"
+    return f"{number(ratio, 4)} ({verdict(ratio, p)}, p {p_text(p) if p < 0.001 else '= ' + p_text(p)})"
 
 
 def verdict_table(frame: pd.DataFrame) -> pd.DataFrame:
@@ -620,7 +621,7 @@ def verdict_table(frame: pd.DataFrame) -> pd.DataFrame:
         [
             {
                 "Series": row["series"],
-                "Days": f"{row['first'][:4]}–{row['last'][:4]} ({row['days']:,})",
+                "Days": f"{'–'.join(dict.fromkeys((row['first'][:4], row['last'][:4])))} ({row['days']:,})",
                 **{
                     title: _cell(row, key)
                     for key, title in (("level", "LSTM, level"), ("change", "LSTM, change"), ("arima", "ARIMA"))
@@ -646,9 +647,9 @@ def verdict_markdown(root: str | Path = "") -> str:
     frame = pd.read_csv(path, dtype={"first": str, "last": str})
     text = tables.markdown(verdict_table(frame))
     note = (
-        "Squared error of returns over that of yesterday's close (below 1 is better), whether the difference is one by "
-        "the Diebold-Mariano test at 5 %, medians over the seeds; it can be one and be worth nothing, so look at the "
-        "ratio first. *Any better?* is the p-value of \"no forecast here beats yesterday's close\" (Hansen's test). "
-        "Rows that end after 2024 are the days after publication."
+        "Squared error of returns over that of yesterday's close: below 1 is better. In brackets, whether the "
+        "difference is beyond chance by the Diebold-Mariano test at 5 %; medians over the seeds. A difference beyond "
+        'chance can still be worth nothing, so look at the ratio first. *Any better?* is the p-value of "no forecast '
+        "here beats yesterday's close\" (Hansen's test). Rows that end after 2024 are the days after publication."
     )
     return f"{text}\n{note}\n"

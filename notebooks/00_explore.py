@@ -137,8 +137,8 @@ Markdown(f"**Slice**, `{looked_at}`. {explore.CAPTIONS['slice']}")
 explore.plot("slice", looked_at, records_of_ours)
 
 # %% [markdown]
-# Importance is that of the configurations which the tuner happened to try: one that moves all hyperparameters along a
-# line cannot tell them apart.
+# Importance is measured on the configurations that the tuner happened to try. A tuner that moves all hyperparameters
+# together cannot tell which of them mattered.
 
 # %% [markdown]
 # ## Findings
@@ -150,11 +150,11 @@ first = watched["mse"].min()
 
 # %%
 Markdown(f"""
-- This run used {data.caption}; protocol {watched_protocol} ({dataset.protocol.text}).
 - {explore.label(tuner)}: best of the {len(watched)} trials above {figures.number(first)}, yesterday's close
   {figures.number(naive)}.
 - The study looked at, `{looked_at}`, has {len(rows)} trials; its best MSE is {figures.number(best.mse)}, at iteration
   {best.iteration}.
+- This run used {data.caption}; protocol {watched_protocol} ({dataset.protocol.text}).
 - *To go on:* notebooks 02 to 04 explain the tuners, 05 compares them, 06 judges the papers' claims.
 """)
 

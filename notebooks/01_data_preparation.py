@@ -177,8 +177,10 @@ fig
 # %% [markdown]
 # ## What a forecast without any model scores
 #
-# Three forecasts that need no training: the mean of the training targets, their maximum, and yesterday's close.
-# Beside them: the least and the greatest of all published errors.
+# Three forecasts that need no training: the mean of the training targets, their maximum, and yesterday's close. Their
+# mean squared errors (MSE) under both protocols are in the first table, in the papers' unit: squared closes scaled to
+# [0, 1], so that 0.0001 is an error of one hundredth of the range of all closes. The second table has the least and the
+# greatest error that the papers print.
 
 
 # %%
@@ -201,7 +203,8 @@ scores.style.format("{:.7f}")
 
 # %%
 errors = pd.concat([published.runs(which)["mse"] for which in published.FILES])
-errors.agg(["count", "min", "max"]).to_frame("published MSE")
+spread = pd.DataFrame([{"published errors": len(errors), "least MSE": errors.min(), "greatest MSE": errors.max()}])
+spread.style.format(precision=6).hide()
 
 # %% [markdown]
 # ## Findings
@@ -210,7 +213,6 @@ errors.agg(["count", "min", "max"]).to_frame("published MSE")
 naive = {p: d.naive_metrics() for p, d in datasets.items()}
 mean = scores.loc["mean of the training targets"]
 Markdown(f"""
-- This run used {data.caption}; {span}.
 - **Yesterday's close is the forecast to beat.** It scores an MSE of {naive["described"]["mse"]:.7f} (R²
   {naive["described"]["r2"]:.4f}, a mean absolute error of {naive["described"]["mae_points"]:.1f} index points) on the
   chronological test part and {naive["published"]["mse"]:.7f} on the shuffled one. The least published MSE is
@@ -222,6 +224,7 @@ Markdown(f"""
   is {int(gaps.max())} days.
 - *What differs from the papers.* They name one split, in time. We run every study under that one and under the
   shuffled one, and say which at every figure.
+- This run used {data.caption}; {span}.
 """)
 
 # %% [markdown]

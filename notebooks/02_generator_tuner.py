@@ -13,8 +13,9 @@
 # %% [markdown]
 # # 2. The generator tuner
 #
-# A small network proposes the hyperparameters of an LSTM, the LSTM is trained, its error is fed back to the network,
-# and the network takes one step. Does it find a good LSTM within the 20 iterations after which the paper stops?
+# A small network, the *generator*, proposes the hyperparameters of an LSTM. The LSTM is trained, its error is fed back
+# to the generator, and the generator takes one step. Does it find a good LSTM within the 20 iterations after which the
+# paper stops?
 #
 # Paper: "LSTM adaptive hyperparameter tuning for financial time series forecasting using custom gradient-based
 # methods" (the *generator paper*), sections 2.3 to 4.1.
@@ -50,7 +51,8 @@ this = paths.NOTEBOOKS / "02_generator_tuner.py"
 # %% [markdown]
 # ## Setting
 #
-# The closes, the protocol, and the forecast to beat: yesterday's close.
+# The closes, the protocol (notebook 01 says what it means), and the forecast to beat: yesterday's close. Errors are
+# mean squared errors (MSE) of closes scaled to [0, 1]; 0.0001 is an error of one hundredth of the range of all closes.
 
 # %%
 data = prices.load(symbol, source=source)
@@ -235,7 +237,8 @@ for _ in range(3 if train else 0):
     loop.tell(asked, result.mse)
 
 # %%
-pd.DataFrame([{**config_from_params(t.params).as_dict(), "mse": t.value} for t in loop.trials])
+tried = pd.DataFrame([{**config_from_params(t.params).as_dict(), "mse": t.value} for t in loop.trials])
+tables.formatted(tried).style.hide()
 
 # %% [markdown]
 # ## The study
@@ -336,7 +339,8 @@ tables.save(
 # ## The search continued
 #
 # The paper shows 50 iterations and smooths them; it reads cycles of search in them. The vertical line is where it
-# stops.
+# stops. Waves in a moving average are no proof of cycles, for an average over independent numbers has them too;
+# notebook 06 tests for a period.
 
 # %%
 fig = plots.mse_over_iterations(medium, naive=naive["mse"], early_stop=short_run)
@@ -386,7 +390,8 @@ actual, predicted, yesterday = (
     dataset.to_points(values, stage="final") for values in (winner.actual, winner.predictions, winner.naive)
 )
 errors = dict(mse=winner.metrics["mse"], naive_mse=naive["mse"], symbol=name)
-pd.DataFrame([{**winner.config.as_dict(), "mse": winner.metrics["mse"], "yesterday's close": naive["mse"]}])
+both = pd.DataFrame([{**winner.config.as_dict(), "mse": winner.metrics["mse"], "yesterday's close": naive["mse"]}])
+tables.formatted(both, {"mse": ".7f", "yesterday's close": ".7f"}).style.hide()
 
 # %%
 fig = plots.forecast(winner.dates, actual, predicted, yesterday, **errors, last="365D")
@@ -442,7 +447,6 @@ failed = int((records["status"] != "ok").sum())
 
 # %%
 Markdown(f"""
-- This run used {data.caption}; protocol {protocol} ({dataset.protocol.text}).
 - **Best of {len(short)} iterations:** MSE {best.mse:.6f} at iteration {best.iteration} (the paper:
   {paper.best_mse:.6f} at iteration {paper.iteration}), {best.mse / naive["mse"]:,.0f} times that of yesterday's
   close. {(short["mse"] < naive["mse"]).sum()} of our {len(short)} trials and {theirs_below} of the paper's
@@ -458,6 +462,7 @@ Markdown(f"""
 - *What differs from the paper.* The learning rates are searched by whole decades; the loss of the generator is the
   one named above, since the paper's text leaves none that has a gradient; the trainer is compiled, which changes the
   time and not the arithmetic.
+- This run used {data.caption}; protocol {protocol} ({dataset.protocol.text}).
 """)
 
 # %% [markdown]

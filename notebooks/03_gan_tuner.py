@@ -97,8 +97,8 @@ tables.save(
 # %% [markdown]
 # ## The tuner
 #
-# The best configurations so far are shown to the discriminator as real, random ones as fake. When the running quality
-# deteriorates, random ones are shown as real as well, so that the search widens.
+# The best configurations so far are shown to the discriminator as real, random ones as fake. When the recent errors get
+# worse, random ones are shown as real as well, so that the search widens.
 
 # %%
 fig = diagrams.tuner_loop("gan")
@@ -341,7 +341,8 @@ actual, predicted, yesterday = (
     dataset.to_points(values, stage="final") for values in (winner.actual, winner.predictions, winner.naive)
 )
 residual = pd.Series(actual - predicted)
-pd.DataFrame([{**winner.config.as_dict(), "mse": winner.metrics["mse"], "yesterday's close": naive["mse"]}])
+both = pd.DataFrame([{**winner.config.as_dict(), "mse": winner.metrics["mse"], "yesterday's close": naive["mse"]}])
+tables.formatted(both, {"mse": ".7f", "yesterday's close": ".7f"}).style.hide()
 
 # %%
 fig = plots.forecast(
@@ -387,7 +388,6 @@ repeated = len(records) - len(records.drop_duplicates([*HYPERPARAMETERS]))
 
 # %%
 Markdown(f"""
-- This run used {data.caption}; protocol {protocol} ({dataset.protocol.text}).
 - **Best of {len(short)} iterations:** MSE {best.mse:.6f} at iteration {best.iteration} (the paper:
   {paper.best_mse:.6f} at iteration {paper.iteration}), {best.mse / naive["mse"]:,.1f} times that of yesterday's
   close. {(short["mse"] < naive["mse"]).sum()} of our {len(short)} trials and {theirs_below} of the paper's
@@ -405,6 +405,7 @@ Markdown(f"""
   the residuals are above zero.
 - *What differs from the paper.* Formulas of the generator's loss are ours, where the paper gives words; learning
   rates are searched by whole decades; time, processor and memory are those of the trial's own process.
+- This run used {data.caption}; protocol {protocol} ({dataset.protocol.text}).
 """)
 
 # %% [markdown]

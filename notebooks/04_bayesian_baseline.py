@@ -192,7 +192,6 @@ raw, warped = records["bayesian"], records["bayesian_warped"]
 
 # %%
 Markdown(f"""
-- This run used {data.caption}; protocol {protocol} ({dataset.protocol.text}).
 - **The generator's best of {short_run} iterations ({target.mse:.6f})** was {reached(raw)} over raw ranges and
   {reached(warped)} over the warped space (the paper: at iteration {paper.iteration}).
 - **Best MSE:** {raw["mse"].min():.6f} over raw ranges, {warped["mse"].min():.6f} warped; the paper's
@@ -204,6 +203,7 @@ Markdown(f"""
   space came again; a repeated one costs an evaluation, as for every tuner.
 - *What differs from the paper.* It does not say how the package was set; we run both settings and name them. The
   package adds its 5 random points to the count, as the paper's table seems to.
+- This run used {data.caption}; protocol {protocol} ({dataset.protocol.text}).
 """)
 
 # %% [markdown]

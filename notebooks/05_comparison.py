@@ -87,7 +87,9 @@ figures.save(
 fig
 
 # %% [markdown]
-# R², RMSE and MAE, with what the paper's text states for them.
+# Three other measures of the same errors, with what the paper's text states for them. R² is the share of the variance
+# explained: 1 at best, below 0 where the mean of the test days would forecast better. RMSE is the root of the MSE, MAE
+# the mean absolute error; both are in scaled units.
 
 # %%
 fig = plots.metric_over_iterations(both, "r2", naive=naive["r2"], claims=True)
@@ -220,7 +222,7 @@ summary = pd.DataFrame(
 
 # %%
 summary.to_csv(outputs.tables / f"summary_{protocol}.csv", index=False)
-summary.style.format(precision=4, na_rep="–", thousands=",", formatter={"mse": "{:.7f}"}).hide()
+tables.formatted(summary.astype(object).where(summary.notna(), None), {"mse": ".7f"}).style.hide()
 
 # %% [markdown]
 # ## Findings
@@ -233,7 +235,6 @@ tried = {tuner: r["sequence_length"].nunique() for tuner, r in both.items()}
 
 # %%
 Markdown(f"""
-- This run used {data.caption}; protocol {protocol} ({dataset.protocol.text}).
 - **The least MSE is that of {least}.** Trials better than yesterday's close: {sum(below.values())} of
   {sum(len(r) for r in records.values())}, over all tuners.
 - **Accuracy.** Best MSE: generator {generator["mse"].min():.6f}, Bayesian {raw["mse"].min():.6f} over raw ranges and
@@ -249,6 +250,7 @@ Markdown(f"""
   layers and its batch size.
 - *What differs from the paper.* One seed is one run; how often each tuner wins needs many. Errors here are those of
   the protocol named above.
+- This run used {data.caption}; protocol {protocol} ({dataset.protocol.text}).
 """)
 
 # %% [markdown]

@@ -92,7 +92,8 @@ studies = {
 }
 best = validity.tune(studies, series, budget)
 tuned = {(name, p.target): best[study] for study, (name, p) in studies.items()}
-pd.DataFrame([{"series": n, "target": t, **c.as_dict()} for (n, t), c in tuned.items()]).style.hide()
+chosen = pd.DataFrame([{"series": n, "target": t, **c.as_dict()} for (n, t), c in tuned.items()])
+tables.formatted(chosen).style.hide()
 
 # %%
 trainings = [
@@ -114,12 +115,20 @@ networks = {
 # %% [markdown]
 # ## 1. Simple forecasts beside every model
 #
-# Yesterday's close; yesterday's close with the mean growth so far (drift); an ARIMA of the log closes, its order by
-# Akaike's criterion, estimated before the first test day. **Ratio** is the squared error of returns over that of
-# yesterday's close, the square of Theil's U2: below 1 is better than no model. MASE divides by the mean daily change of
-# the training part; the S&P 500 moves by many more points now than in the years trained on, so all values are large.
-# `DM` is the Diebold-Mariano test against yesterday's close, with the correction of Harvey, Leybourne and Newbold;
-# `PT` the Pesaran-Timmermann test, whether directions go together; networks' values are medians over the seeds.
+# Beside every network stand three forecasts that need none: **yesterday's close**; the **drift**, yesterday's close
+# with the mean growth so far; and an **ARIMA** of the log closes, its order by Akaike's criterion, estimated before the
+# first test day. What the columns say, of networks in the median over the seeds:
+#
+# - **Ratio**: the squared error of returns over that of yesterday's close. Below 1 is better than no model. It is the
+#   square of **Theil's U2**.
+# - **RMSE**, **MAPE**, **MASE**: errors in points, in percent, and over the mean daily change of the training part. The
+#   S&P 500 moves by many more points now than in the years trained on, so all MASE are large.
+# - **Direction right**: how often the forecast rises or falls as the close does; **PT p** is the p-value of the
+#   Pesaran-Timmermann test that this is chance.
+# - **DM p**: the p-value of the Diebold-Mariano test against yesterday's close, with the correction of Harvey,
+#   Leybourne and Newbold. Below 0.05 a forecast is called *better* or *worse* than yesterday's close, else
+#   *no different*.
+# - **Confidence set p**: small values exclude the forecast from the set that holds the best one.
 
 # %%
 models = validity.published_best()
@@ -137,14 +146,15 @@ for name in ("described", "published", "clean"):
     leagues[name] = validity.league(days, found, with_arima=name != "published", seed=seed)
 
 # %%
-columns = ["model", "seeds", "ratio", "rmse", "mape", "mase", "u2", "direction", "dm_p", "pt_p", "in_set", "verdict"]
+columns = ["model", "verdict", "ratio", "dm_p", "direction", "pt_p", "rmse", "mape", "mase", "u2", "in_set", "seeds"]
 headings = {
     "model": "Forecast", "seeds": "Seeds", "ratio": "Ratio", "rmse": "RMSE (points)", "mape": "MAPE (%)",
     "mase": "MASE", "u2": "Theil's U2", "direction": "Direction right", "dm_p": "DM p", "pt_p": "PT p",
     "in_set": "Confidence set p", "verdict": "Against yesterday's close",
 }  # fmt: skip
 formats = {
-    "Seeds": ".0f", "Ratio": ",.4g", "RMSE (points)": ",.1f", "MAPE (%)": ".2f", "MASE": ",.2f", "Theil's U2": ",.4g",
+    "Seeds": ".0f", "Ratio": "4 digits", "RMSE (points)": ",.1f", "MAPE (%)": ",.2f", "MASE": ",.2f",
+    "Theil's U2": "4 digits",
     "Direction right": ".1%", "DM p": "p", "PT p": "p", "Confidence set p": "p",
 }  # fmt: skip
 
@@ -159,9 +169,8 @@ def show(name: str):
         protocol=name,
         formats=formats,
         caption=f"Every forecaster on the test days of protocol {name}: "
-        f"{windows.protocol(name, as_of=as_of).text}. No forecaster beats "
-        f"yesterday's close: p = {validity.p_text(p)} (superior predictive "
-        f"ability). {data.caption}.",
+        f'{windows.protocol(name, as_of=as_of).text}. "None here beats '
+        f"yesterday's close\" has p = {validity.p_text(p)} (superior predictive ability). {data.caption}.",
         ours=f"the best network's squared error is {figures.number(below)} times that of yesterday's close",
         **saved,
     )
@@ -475,7 +484,8 @@ fig if later else None
 # %% [markdown]
 # ## Verdict
 #
-# Squared error of returns over that of yesterday's close, and the p-value of the Diebold-Mariano test.
+# Squared error of returns over that of yesterday's close (below 1 is better), and the p-value of the Diebold-Mariano
+# test. *Any better?* is the p-value of "no forecast here beats yesterday's close".
 
 # %%
 verdicts = pd.concat(
@@ -484,7 +494,7 @@ verdicts = pd.concat(
 tables.save(
     verdicts,
     "V-tab05",
-    formats={c: "p" if c.endswith("_p") else ",.4g" for c in verdicts if c.endswith(("_p", "_ratio"))},
+    formats={c: "p" if c.endswith("_p") else "4 digits" for c in verdicts if c.endswith(("_p", "_ratio"))},
     caption=f"Each series, model against yesterday's close: ratios of squared errors, p-values of Diebold-Mariano and "
     f'Pesaran-Timmermann tests, and of "none beats yesterday\'s close" (spa_p). {where}',
     ours=f"{main}, change: ratio {verdicts.loc[0, 'change_ratio']:.4g}, "
@@ -533,7 +543,6 @@ trader = (
 
 # %%
 Markdown(f"""
-- This run used {data.caption}; closes up to {as_of} for everything that was chosen.
 - **The controls.** {controls} The network of changes reaches {medians[control, "change"]:.3g} times the error of
   yesterday's close in the predictable series, where its law allows {limit:.3g}.
 - **The papers' way of forecasting, the level.** On real series it is worse than yesterday's close in
@@ -556,6 +565,7 @@ Markdown(f"""
   random walk, and the level network fails exactly when the market leaves the range that it was trained on.
 - *A reviewer* should ask for yesterday's close in every table, for a split in time, for a test part that is read
   once, and for a control in which nothing can be found.
+- This run used {data.caption}; closes up to {as_of} for everything that was chosen.
 """)
 
 # %% [markdown]

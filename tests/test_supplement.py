@@ -19,7 +19,7 @@ from bs4 import BeautifulSoup
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import claims, figures, paths, readme
+from helpers import answer, claims, figures, paths, readme
 from helpers.supplement import __main__ as command
 from helpers.supplement import browser, front, further, markup, notebook, site
 
@@ -155,12 +155,15 @@ def test_the_map_shows_every_item_with_its_numbers(soups) -> None:
 
 def test_the_answer_is_that_of_the_records(soups) -> None:
     text = soups["index.html"].find(id="answer").get_text(" ", strip=True)
-    counts = front.verdicts()
+    assert answer.in_short() in text
+    for tile in answer.tiles():
+        assert tile.number in text and tile.text in text
+    counts = answer.verdicts()
     assert sum(counts.values()) == len(claims.CLAIMS)
     assert f"{counts['holds']} of {len(claims.CLAIMS)}" in text
     better = re.search(r"none of ours under described; none of ours under published", readme.results())
     searches = len(readme.TUNERS) * len(readme.PROTOCOLS)
-    assert text.startswith(f"The answer, in numbers 0 of {searches}") == bool(better)
+    assert (f" 0 of {searches} searches" in text) == bool(better)
 
 
 def test_pictures_of_both_protocols_are_told_apart(soups) -> None:
@@ -221,6 +224,52 @@ def test_a_table_with_an_index_of_names_keeps_it_as_headings_of_rows() -> None:
     made = markup.table(BeautifulSoup(html, "html.parser").find("table"), label="Errors").html
     assert cells_of(made) == [["", "mse"], ["ours", "0.50"], ["theirs", "1.25"]]
     assert made.count('scope="row"') == 2 and made.count('scope="col"') == 1
+
+
+def test_the_two_rows_of_headings_of_pandas_become_one_that_sorts() -> None:
+    import pandas as pd
+
+    frame = pd.DataFrame({"mse": [0.5, 1.25], "at": [3, 4]}, index=pd.Index(["a", "b"], name="study"))
+    for html in (frame._repr_html_(), frame.style.to_html()):
+        made = markup.table(BeautifulSoup(html, "html.parser").find("table"), label="Errors").html
+        assert cells_of(made)[0] == ["study", "mse", "at"]
+        assert made.count('scope="col"') == 3 and "data-sortable" in made
+
+
+def test_a_date_is_kept_together_and_a_checksum_is_broken() -> None:
+    html = markup.markdown(f"| day | sum |\n|---|---|\n| 2024-12-31 | {'a' * 64} |")
+    made = markup.table(BeautifulSoup(html, "html.parser").find("table"), label="").html
+    assert '<td class="date">2024-12-31</td>' in made and '<td class="long">aaa' in made
+
+
+def test_a_bar_that_has_run_out_is_not_shown() -> None:
+    waited = "gan: 100% |██████| 00:04, about 00:00 left, 16 of 16 studies, best MSE 0.00146\n"
+    stopped = "bayesian_described:   0% |      | 00:00, about ? left, 11 of 50 trials\n"
+    assert notebook._said(waited + stopped) == ""
+    assert "a warning" in notebook._said(waited + "a warning\n") and "left" not in notebook._said(waited + "a warning")
+
+
+def test_what_a_notebook_shows_is_not_further(soups) -> None:
+    page = soups.get(f"{further.STEM}.html")
+    shown = {figure["id"] for stem in RENDERED for figure in soups[f"{stem}.html"].select("figure[id]")}
+    assert page is None or not shown & {figure["id"] for figure in page.select("figure[id]")}
+    names = [f"{stem}.html" for stem in RENDERED]
+    captions = [c.get_text(" ", strip=True) for name in names for c in soups[name].select("figure.table figcaption")]
+    for entry in figures.read_entries(paths.outputs()):
+        told = sum(entry["caption"][:60] in said for said in captions)
+        assert page is None or entry["kind"] == "figure" or not told or entry["caption"][:60] not in page.get_text()
+
+
+def test_a_card_says_whole_sentences() -> None:
+    text = "What is it? It is this, at some length. " + "And more of it. " * 30
+    assert front.lead(text).endswith((".", "?")) and len(front.lead(text)) <= front.LEAD
+    assert front.lead("One sentence that never ends " * 20) == "One sentence that never ends " * 20
+
+
+def test_every_notebook_leads_to_its_findings(soups) -> None:
+    for stem in RENDERED:
+        link = soups[f"{stem}.html"].select_one(".jump a")
+        assert soups[f"{stem}.html"].find(id=link["href"][1:]).get_text().startswith("Findings")
 
 
 def test_rows_that_go_on_repeat_what_stands_above_them() -> None:

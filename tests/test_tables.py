@@ -55,6 +55,13 @@ def test_formats_missing_values_and_pipes(outputs):
     assert cells(text.splitlines()[3]) == ["–", "0.50", "12,345", "100%"]
 
 
+def test_significant_digits_have_no_exponent(outputs):
+    df = pd.DataFrame({"ratio": [2234567.0, 1.0, 0.99987, np.nan]})
+    save(df, outputs, formats={"ratio": "4 digits"})
+    lines = (outputs.tables / "G-tab08.md").read_text().splitlines()
+    assert [cells(line)[0] for line in lines[2:6]] == ["2,235,000", "1.000", "0.9999", "–"]
+
+
 @pytest.mark.parametrize(("rate", "text"), [(1e-5, "0.00001"), (0.1, "0.10000"), (3.2e-5, "3.2e-05")])
 def test_learning_rates(rate, text):
     assert tables.formatted(pd.DataFrame({"learning_rate": [rate]})).iloc[0, 0] == text

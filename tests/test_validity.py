@@ -268,7 +268,7 @@ def test_league_and_verdict_table(short_prices, tmp_path):
         validity.verdict_markdown(tmp_path)
     verdicts.to_csv(outputs.tables / "V-tab05.csv", index=False)
     text = validity.verdict_markdown(tmp_path)
-    assert "| s " in text and "0.25 (better, p < 0.001)" in text and "(worse, p < 0.001)" in text
+    assert "| s " in text and "0.2500 (better, p < 0.001)" in text and "(worse, p < 0.001)" in text
 
 
 def test_tuning_on_the_test_part_is_refused(tmp_path, short_prices):

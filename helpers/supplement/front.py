@@ -1,4 +1,4 @@
-"""The front page: the answer in numbers, the results at a glance, and the map of items with thumbnails."""
+"""The front page: the results at a glance, and the map of items with thumbnails; the answer is `helpers.answer`'s."""
 
 from __future__ import annotations
 
@@ -10,27 +10,26 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 from bs4 import BeautifulSoup
 from PIL import Image
 
-from helpers import figures, paths, published, readme, study
-from helpers.claims import VERDICTS
+from helpers import figures, paths, readme
 from helpers.supplement import markup
 from helpers.supplement.notebook import Page, Result, SupplementError, plain
 
 THUMB_WIDTH = 480  # pixels; shown at half that
-FEATURED = ("V-fig05", "G-fig16", "G-fig10")
-NAIVE = "yesterday's close"
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One number of the answer: the number, what it counts, and a sentence."""
-
-    number: str
-    unit: str
-    text: str
+# The picture at the head of the front page, the first of these that there is, in words for who has read nothing yet.
+FEATURED = {
+    "V-fig05": "How wrong a tuned LSTM is, as a multiple of repeating yesterday's close: left of the yellow line is "
+    "better than no model. Red forecasts the close, as in the papers; blue forecasts the day's change. The last two "
+    "rows are controls: in the random walk nothing can be forecast; in the predictable series something can, down to "
+    "the black mark.",
+    "G-fig16": "The error of every trial of the generator and of Bayesian optimisation, the published runs in grey; "
+    "the yellow line is the error of repeating yesterday's close.",
+    "G-fig10": "The error of every trial of the generator, the published run in grey; the yellow line is the error of "
+    "repeating yesterday's close.",
+}
+LEAD = 260  # characters of a notebook's first paragraph on its card; whole sentences, at least one
 
 
 def title() -> tuple[str, str]:
@@ -41,86 +40,19 @@ def title() -> tuple[str, str]:
 
 
 def featured(found: Sequence[Result]) -> Result | None:
-    """The picture at the head of the front page: the first there is of those that answer the question."""
+    """The picture at the head of the front page: the first there is of `FEATURED`."""
     return next((r for item in FEATURED for r in found if item in r.items and r.file(".png")), None)
 
 
-def answer() -> list[Tile]:
-    """The answer in numbers, each counted or divided from the committed records.
-
-    Raises
-    ------
-    study.StudyError, SupplementError
-        If a record is missing.
-    """
-    folder = paths.outputs().studies("full")
-    naive = readme.errors(folder)
-    best = [
-        (float(study.records(study.load(f"{tuner}_{name}", folder))["mse"].min()), error)
-        for tuner in readme.TUNERS
-        for name, error in zip(readme.PROTOCOLS, naive, strict=True)
-    ]
-    better = sum(mse < error for mse, error in best)
-    theirs = min(published.headline(run).best_mse for run in ("generator", "bayesian", "gan"))
-    ratios = sorted(theirs / error for error in naive)
-    series = _validity()
-    counts = verdicts()
-    return [
-        Tile(
-            f"{better} of {len(best)}",
-            "searches",
-            f"found an LSTM that forecasts better than repeating {NAIVE}. Each tuner searched under both readings of "
-            "how the papers split their data.",
-        ),
-        Tile(
-            f"{ratios[0]:.2g} to {ratios[-1]:.2g} times",
-            f"the error of {NAIVE}",
-            "is the lowest error that either paper prints, depending on how the test days were chosen.",
-        ),
-        Tile(
-            f"{series['change_ratio']:.4f} times",
-            f"the error of {NAIVE}",
-            f"is what an LSTM reaches that forecasts the day's change and is tuned without the test days "
-            f"({series['name']}, {series['days']:,} days). One that forecasts the level: "
-            f"{figures.number(series['level_ratio'], 3)} times.",
-        ),
-        Tile(
-            f"{counts[VERDICTS[0]]} of {sum(counts.values())}",
-            "claims hold",
-            "by a stated rule, over everything that can judge them: "
-            + ", ".join(
-                f"{counts[v]} {'hold' + v.removeprefix('holds') if v.startswith('holds') else _plural(v)}"
-                for v in VERDICTS[1:]
-            )
-            + ".",
-        ),
-    ]
-
-
-def _plural(verdict: str) -> str:
-    return verdict.replace("does not", "do not")
-
-
-def verdicts() -> dict[str, int]:
-    """How many claims got each verdict over all, from the committed short table."""
-    said = re.findall(r"\*\*([a-z ]+)\*\* \|$", readme.claims(), re.MULTILINE)
-    if not said:
-        raise SupplementError("claims_short.md holds no verdicts; run notebook 06 again: `make figures`.")
-    return {verdict: said.count(verdict) for verdict in VERDICTS}
-
-
-def _validity() -> dict[str, float | str | int]:
-    """Errors over that of yesterday's close on the test part of the first series of V-tab05, the papers' own."""
-    path = paths.outputs().tables / "V-tab05.csv"
-    if not path.is_file():
-        raise SupplementError(f"{path.name} is missing; run notebook 08 first.")
-    row = pd.read_csv(path).iloc[0]
-    return {
-        "name": row["series"],
-        "days": int(row["days"]),
-        "level_ratio": float(row["level_ratio"]),
-        "change_ratio": float(row["change_ratio"]),
-    }
+def lead(text: str) -> str:
+    """The first sentences of a notebook's first paragraph, as many as its card has room for."""
+    sentences = re.split(r"(?<=[.?!]) (?=[A-Z*])", text)
+    said = sentences[0]
+    for sentence in sentences[1:]:
+        if len(said) + len(sentence) >= LEAD:
+            break
+        said += f" {sentence}"
+    return said
 
 
 def glance() -> BeautifulSoup:

@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 # Where a caption stops saying what to see and says which protocol and closes were used.
 _PROVENANCE = re.compile(r"(?:^|(?<=[.;:] ))(?:Protocol \w+:|[^.;]*? daily closes, [\d,]+ rows)")
 _NUMBER = re.compile(r"(?:[<>≈~] ?)?[+−-]?[\d,]*\.?\d+(?:e[+-]?\d+)?(?: ?[%×]|(?: [a-zA-Z²]{1,3}))?$", re.IGNORECASE)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_LONGEST = 32  # characters of a word, a checksum for example, that is broken rather than scrolled to
 _BLANK = frozenset({"", "–", "-", "—", "nan", "NaN", "None", "<NA>"})
 
 
@@ -150,6 +152,7 @@ def table(tag: Tag, *, label: str) -> Table:
     head_rows = head.find_all("tr") if head else []
     body_rows = [row for row in tag.find_all("tr") if row not in head_rows]
     _drop_counter(head_rows, body_rows)
+    head_rows = _one_heading(head_rows)
     if head and not head.get_text(strip=True):
         head.decompose()
         head_rows = []
@@ -172,6 +175,11 @@ def table(tag: Tag, *, label: str) -> Table:
         if head_rows and len(body_rows) > 1:
             tag["data-sortable"] = ""
     for cell in tag.find_all("td"):
+        told = cell.get_text(" ", strip=True)
+        if _DATE.fullmatch(told):
+            cell["class"] = [*cell.get("class", []), "date"]
+        elif any(len(word) > _LONGEST for word in told.split()):
+            cell["class"] = [*cell.get("class", []), "long"]
         if (verdict := cell.get_text(strip=True)) in VERDICTS:
             cell["class"] = [*cell.get("class", []), "verdict", f"v-{slug(verdict)}"]
     name = escape(split_caption(caption)[0] or label, quote=True)
@@ -194,6 +202,23 @@ def _drop_counter(head_rows: list[Tag], body_rows: list[Tag]) -> None:
         return
     for cell in [*corners, *firsts]:
         cell.decompose()
+
+
+def _one_heading(head_rows: list[Tag]) -> list[Tag]:
+    """One row of headings for the two of pandas, which names the index in a row of its own; it could not be sorted."""
+    if len(head_rows) != 2:
+        return head_rows
+    upper, lower = (row.find_all(["td", "th"], recursive=False) for row in head_rows)
+    if len(upper) != len(lower) or any(cell.get("colspan") or cell.get("rowspan") for cell in [*upper, *lower]):
+        return head_rows
+    pairs = [(one.get_text(strip=True), other.get_text(strip=True)) for one, other in zip(upper, lower, strict=True)]
+    if any(one and other for one, other in pairs):
+        return head_rows
+    for cell, (said, named) in zip(upper, pairs, strict=True):
+        if named and not said:
+            cell.string = named
+    head_rows[1].decompose()
+    return head_rows[:1]
 
 
 def _ditto(rows: list[Tag]) -> None:

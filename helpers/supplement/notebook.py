@@ -29,6 +29,7 @@ VARIANTS = ("", "described", "published", "clean")
 ALIKE = 0.04  # mean grey difference, of 1, under which two pictures are two renderings of one figure
 _TOLD = ("kind", "protocol", "variant", "caption", "paper_shows", "ours", "published")
 _ITEM = re.compile(r"""["']([A-Z]-[a-z]+[A-Z0-9]\w*)["']""")
+_WAITED = re.compile(r".*: +\d+% \|.*\| [\d:]+, about [\d:?]+ left")  # `helpers.progress`
 _INTERACTIVE = ("application/vnd.jupyter.widget-view+json", "application/vnd.plotly.v1+json", "application/javascript")
 
 
@@ -120,6 +121,11 @@ class Page:
     @property
     def href(self) -> str:
         return f"{self.stem}.html"
+
+    @property
+    def findings(self) -> str:
+        """Id of the heading of its findings; "" if it has none."""
+        return next((name for name, text, _ in self.contents.entries if text.startswith("Findings")), "")
 
     @property
     def full_title(self) -> str:
@@ -275,8 +281,9 @@ class _Body:
         def bare(text: str) -> str:
             return re.sub(r"\W+", "", text)
 
-        near = [r for r in self.results if r.kind == "table" and named & set(r.items)]
-        return next((r for r in near if bare(r.caption) == bare(caption)), None)
+        # A caption says whose it is; the items that the cell names tell apart tables that share one.
+        alike = [r for r in self.results if r.kind == "table" and caption and bare(r.caption) == bare(caption)]
+        return next((r for r in alike if named & set(r.items)), next(iter(alike), None))
 
     def stamped(self, text: str) -> None:
         rows = dict(re.findall(r"^\| ([A-Z][\w ()-]*) \| (.+?) \|$", text, re.MULTILINE))
@@ -326,9 +333,9 @@ def caption_html(result: Result) -> str:
 def _said(text: str) -> str:
     from nbconvert.filters import strip_ansi
 
-    # A progress bar rewrites its line; the last state is what a reader would see.
+    # A progress bar rewrites its line; what a reader would see is its last state, and of no use when all is done.
     lines = [line.rpartition("\r")[2] or line.strip("\r") for line in strip_ansi(text).rstrip("\n").split("\n")]
-    shown = escape("\n".join(lines).strip("\n"), quote=False)
+    shown = escape("\n".join(line for line in lines if not _WAITED.match(line)).strip("\n"), quote=False)
     return f'<pre class="said" tabindex="0" aria-label="Output">{shown}</pre>' if shown.strip() else ""
 
 

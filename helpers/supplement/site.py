@@ -12,7 +12,7 @@ from pathlib import Path
 
 import jinja2
 
-from helpers import figures, paths, progress
+from helpers import answer, figures, paths, progress
 from helpers.supplement import front, further, markup, notebook
 from helpers.supplement.notebook import TEMPLATES, VARIANTS, Page, Result, SupplementError
 
@@ -149,9 +149,13 @@ def _front(
     notebook.relink(glance, targets, pages)
     return environment.get_template("front.html.j2").render(
         featured=featured,
+        featured_says=front.FEATURED[next(i for i in featured.items if i in front.FEATURED)] if featured else "",
+        in_short=answer.in_short(),
+        many=answer.many,
+        lead=front.lead,
         featured_at=targets[featured.files[0]] if featured else "",
-        tiles=front.answer(),
-        verdicts=front.verdicts(),
+        tiles=answer.tiles(),
+        verdicts=answer.verdicts(),
         glance=str(glance),
         contents=contents,
         groups=front.cards(found, targets, draw),

@@ -76,6 +76,7 @@ const stops = () => {
     if (wide[n] || tall[n]) box.tabIndex = 0;
     else box.removeAttribute('tabindex');
     box.classList.toggle('wide', wide[n]);
+    box.classList.toggle('tall', tall[n]);
   });
 };
 addEventListener('resize', stops);

@@ -1,0 +1,220 @@
+"""The answer in one sentence and in numbers, and the papers' claims in short, for the README and the supplement.
+
+Everything is counted or divided from committed records and tables; nothing is trained or drawn.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from helpers import figures, intervals, paths, published, study
+from helpers.claims import VERDICTS
+
+PROTOCOLS = ("described", "published")
+# Tuner -> (study, its label, published run, iterations counted).
+TUNERS = {
+    "generator": ("Generator", "generator", 20),
+    "bayesian": ("Bayesian optimisation, raw ranges", "bayesian", None),
+    "bayesian_warped": ("Bayesian optimisation, warped space", None, None),
+    "gan": ("GAN", "gan", 20),
+}
+NAIVE = "yesterday's close"
+# What a cell of the claims' table says for a verdict; the verdict over all is written out.
+SHORT = {"holds": "yes", "holds in part": "in part", "does not hold": "no", "cannot be judged": "?"}
+
+
+class AnswerError(ValueError):
+    """Something that the answer needs and that is not there; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One number of the answer: the number, what it counts, and a sentence."""
+
+    number: str
+    unit: str
+    text: str
+
+
+def errors(folder: Path) -> list[float]:
+    """MSE of yesterday's close under each protocol, as stored with the studies: closes are not ours to commit."""
+    return [float(study.load(f"generator_{name}", folder).user_attrs["naive_mse"]) for name in PROTOCOLS]
+
+
+def claims(root: str | Path = "") -> str:
+    """The papers' claims, judged by notebook 06: its short table, the verdict first and the evidence in few words.
+
+    Raises
+    ------
+    ValueError
+        If the table has other columns than are known here.
+    """
+    lines = (paths.outputs(root).tables / "claims_short.md").read_text("utf-8").strip().splitlines()
+    head, _, *rows = ([cell.strip() for cell in line.strip("|").split(" | ")] for line in lines)
+    if head[:3] != ["Claim", "Where", "As printed"] or head[-1] != "Verdict":
+        raise ValueError(f"claims_short.md has the columns {', '.join(head)}; Claim, Where, As printed, ..., Verdict.")
+    said = [["Verdict", "Claim", "Where", *head[2:-1]]]
+    for claim, where, *judged, verdict in rows:
+        said.append([verdict, claim, where, *(_short(cell) for cell in judged)])
+    said.insert(1, ["---"] * len(said[0]))
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in said)
+
+
+def _short(cell: str) -> str:
+    """The verdicts of a cell in few words: "rows yes, tuners ?"."""
+    parts = (part.rpartition(": ") for part in cell.split("; "))
+    return ", ".join(f"{basis} {SHORT.get(verdict, verdict)}".strip() for basis, _, verdict in parts)
+
+
+@dataclass(frozen=True)
+class Contest:
+    """The papers' tuners against random search on the benchmark, from the table of notebook 07."""
+
+    better: Mapping[str, intervals.Estimate]
+    seeds: int
+    where: str
+
+    def word(self, tuner: str) -> str:
+        """Whether a tuner is better than random search beyond chance, by the interval of its share."""
+        share = self.better[tuner]
+        return "better than" if share.low > 0.5 else "worse than" if share.high < 0.5 else "not told apart from"
+
+
+def contest() -> Contest:
+    """How often each of the papers' tuners ends below random search, over the problems of the benchmark's contest.
+
+    Raises
+    ------
+    AnswerError
+        If notebook 07 has not been run.
+    """
+    path = paths.outputs().tables / "B-tab02.csv"
+    if not path.is_file():
+        raise AnswerError(f"{path.name} is missing; run notebook 07 first.")
+    met = pd.read_csv(path)
+    met = met[(met["Rival"] == figures.LABELS["random"]) & (met["Evaluated by"] == "surrogate")]
+    shares, seeds = {}, []
+    for tuner in ("generator", "gan"):
+        of_it = met[met["Tuner"] == figures.LABELS[tuner]]
+        seeds.append(int(of_it["Seeds"].sum()))
+        shares[tuner] = intervals.proportion(round((of_it["P(better)"] * of_it["Seeds"]).sum()), seeds[-1])
+    if not min(seeds):
+        raise AnswerError(f"{path.name} holds no contest of the papers' tuners with random search.")
+    return Contest(shares, min(seeds), "; ".join(dict.fromkeys(met["Problem"])))
+
+
+def in_short() -> str:
+    """The answer in one sentence."""
+    tuners, (better, searches), counts = contest(), _better(), verdicts()
+    first, second = tuners.word("generator"), tuners.word("gan")
+    said = (
+        f"both papers' tuners are {first} random search"
+        if first == second
+        else f"the generator is {first} random search and the GAN is {second} it"
+    )
+    found = f"{better or 'none'} of the {searches} searches of notebooks 02 to 04 found an LSTM"
+    return (
+        f"With the same number of trials {said}; {found} that forecasts better than repeating {NAIVE}; "
+        f"and {counts[VERDICTS[0]]} of the papers' {sum(counts.values())} checkable claims hold in full."
+    )
+
+
+def _better() -> tuple[int, int]:
+    """How many of our searches found an LSTM better than yesterday's close, and how many there are."""
+    folder = paths.outputs().studies("full")
+    best = [
+        (float(study.records(study.load(f"{tuner}_{name}", folder))["mse"].min()), error)
+        for tuner in TUNERS
+        for name, error in zip(PROTOCOLS, errors(folder), strict=True)
+    ]
+    return sum(mse < error for mse, error in best), len(best)
+
+
+def tiles() -> list[Tile]:
+    """The answer in numbers, each counted or divided from the committed records.
+
+    Raises
+    ------
+    study.StudyError, AnswerError
+        If a record is missing.
+    """
+    naive = errors(paths.outputs().studies("full"))
+    better, searches = _better()
+    tuners = contest()
+    theirs = min(published.headline(run).best_mse for run in ("generator", "bayesian", "gan"))
+    ratios = sorted(theirs / error for error in naive)
+    series = _validity()
+    counts = verdicts()
+    return [
+        Tile(
+            " and ".join(f"{100 * share.value:.0f}\N{NO-BREAK SPACE}%" for share in tuners.better.values()),
+            "of the searches",
+            f"of the generator and of the GAN beat random search with the same seed; 50 % is a draw. {tuners.seeds} "
+            f"searches of each, on the benchmark of notebook 07 ({tuners.where}).",
+        ),
+        Tile(
+            f"{better} of {searches}",
+            "searches",
+            f"found an LSTM that forecasts better than repeating {NAIVE}. Each tuner searched under both readings of "
+            "how the papers split their data.",
+        ),
+        Tile(
+            f"{ratios[0]:.2g} to {ratios[-1]:.2g} times",
+            f"the error of {NAIVE}",
+            "is the lowest error that either paper prints, depending on how the test days were chosen.",
+        ),
+        Tile(
+            f"{series['change_ratio']:.4f} times",
+            f"the error of {NAIVE}",
+            f"is the squared error of an LSTM that forecasts the day's change and is tuned without the test days "
+            f"({series['name']}, {series['days']:,} days). One that forecasts the close itself, as in the papers: "
+            f"{figures.number(series['level_ratio'], 3)} times.",
+        ),
+        Tile(
+            f"{counts[VERDICTS[0]]} of {sum(counts.values())}",
+            "claims hold",
+            "by a stated rule, over everything that can judge them: "
+            + ", ".join(f"{counts[v]} {many(v, counts[v])}" for v in VERDICTS[1:])
+            + ".",
+        ),
+    ]
+
+
+def many(verdict: str, count: int = 2) -> str:
+    """A verdict as said of `count` claims: 5 hold in part, 1 does not hold."""
+    if count == 1:
+        return verdict
+    return verdict.replace("does not", "do not").replace("holds", "hold")
+
+
+def verdicts() -> dict[str, int]:
+    """How many claims got each verdict over all, from the committed short table."""
+    said = re.findall(r"^\| \*\*([a-z ]+)\*\* \|", claims(), re.MULTILINE)
+    if not said:
+        raise AnswerError("claims_short.md holds no verdicts; run notebook 06 again: `make figures`.")
+    return {verdict: said.count(verdict) for verdict in VERDICTS}
+
+
+def _validity() -> dict[str, float | str | int]:
+    """Errors over that of yesterday's close on the test part of the first series of V-tab05, the papers' own."""
+    path = paths.outputs().tables / "V-tab05.csv"
+    if not path.is_file():
+        raise AnswerError(f"{path.name} is missing; run notebook 08 first.")
+    row = pd.read_csv(path).iloc[0]
+    return {
+        "name": row["series"],
+        "days": int(row["days"]),
+        "level_ratio": float(row["level_ratio"]),
+        "change_ratio": float(row["change_ratio"]),
+    }
+
+
+def markdown() -> str:
+    """The answer as the README prints it."""
+    said = [f"- **{tile.number} {tile.unit}** {tile.text}" for tile in tiles()]
+    return "\n".join([f"**{in_short()}**", "", *said])
