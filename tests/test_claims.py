@@ -140,6 +140,13 @@ def test_seeds_overturn_the_title():
         assert claims.judge(claim.parts(evidence, "tuners:described")).verdict == verdict
 
 
+def test_times_of_searches_that_shared_a_machine_are_those_of_the_processor():
+    table = runs_of([0.1, 0.2, 0.3]).assign(seconds=[10.0, 10.0, 10.0], cpu_percent=[50.0, 20.0, math.nan])
+    attrs = {"stamp": {"machine": {"cores": 2}}}
+    assert claims._processor_seconds(table, attrs)["seconds"].tolist() == [10.0, 4.0, 10.0]
+    assert claims._processor_seconds(table, {})["seconds"].tolist() == [10.0, 10.0, 10.0]
+
+
 def test_a_random_configuration_that_failed_is_never_the_better_one():
     claim = next(c for c in claims.CLAIMS if c.key == "title")
     pool = runs_of([0.5] * 10 + [math.nan] * 10)  # a search that ends above 0.5 loses unless all of its rivals fail
