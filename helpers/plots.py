@@ -362,8 +362,13 @@ def smoothed(
                 alpha=0.55,
                 label="each iteration",
             )
-            # The marker is as wide as the line: it shows values whose neighbours failed.
-            ax.plot(run["iteration"], line, color=_colour(name, i), lw=2.4, marker="o", ms=2.4, mew=0, label=says)
+            # Between two failures there is no line to draw, but a dash.
+            there = np.concatenate([[False], np.isfinite(line), [False]])
+            alone = np.flatnonzero(there[1:-1] & ~there[:-2] & ~there[2:]).tolist()
+            ax.plot(
+                run["iteration"], line, color=_colour(name, i), lw=2.4, label=says, marker="_", ms=7, mew=2.4,
+                markevery=alone,
+            )  # fmt: skip
             _failed(ax, run, "mse")
             _metric_axis(ax, [run], "mse", log=log)
             for level in _naive_levels(naive, "mse"):
