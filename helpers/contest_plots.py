@@ -220,24 +220,27 @@ def _draw_block(
         ax.set_title(LABELS[tuner].replace(", ", ",\n"), fontsize=8.5, color=COLOURS[tuner])
         ax.set_yscale("log")
         ax.set_ylim(low, high)
-        _log(ax.yaxis, 5)
+        _log(ax.yaxis, 6)
         if log_x:
             ax.set_xscale("log")
             _log(ax.xaxis, 4)
         else:
             ax.xaxis.set_major_locator(ticker.MaxNLocator(4, integer=True))
     for ax in list(axes.values())[:1]:
+        # Empty lines in the title make room for a heading that is as wide as the block.
+        title = ax.get_title(loc="left").split("\n")
+        ax.set_title("\n".join([" "] * (3 - len(title)) + title), fontsize=8.5, color=ax.lines[-1].get_color())
         ax.annotate(
-            heading, (0, 1), (0, 31), xycoords="axes fraction", textcoords="offset points", fontsize=9.5,
+            heading, (0, 1), (0, 30), xycoords="axes fraction", textcoords="offset points", fontsize=9.5,
             weight="bold", annotation_clip=False,
-        )  # fmt: skip
+        ).set_in_layout(False)  # fmt: skip
 
 
 def _explain(fig: Figure, x_label: str, label: str, handles: Sequence[Line2D]) -> None:
     fig.supxlabel(x_label, fontsize=10)
     fig.supylabel(label, fontsize=10)
     common = [Line2D([], [], color="#D2D2D2", lw=0.8, label="the other tuners")]
-    if label != "Best MSE (scaled units)":
+    if any(line.get_color() == NAIVE for ax in fig.axes for line in ax.lines):
         common.append(Line2D([], [], color=NAIVE, lw=2.5, label="yesterday's close"))
     fig.legend(handles=[*handles, *common], loc="outside upper center", ncols=3, fontsize=8.5)
 
@@ -365,7 +368,7 @@ def wins(table: pd.DataFrame, tuners: Sequence[str]) -> Figure:
                 sure = row["win_low"] > 0.5 or row["win_high"] < 0.5
                 ax.text(
                     j, i, f"{100 * row['win']:.0f}", ha="center", va="center", fontsize=8,
-                    weight="bold" if sure else "normal", color="#1A1A1A" if row["win"] < 0.62 else "white",
+                    weight="bold" if sure else "normal", color="#1A1A1A" if row["win"] < 0.55 else "white",
                 )  # fmt: skip
         ax.imshow(values, cmap="cividis_r", vmin=0, vmax=1, aspect="auto")  # darker is better, in grey too
         names = [LABELS[t] for t in tuners]

@@ -46,7 +46,7 @@ def feedback(
         Mean cosine of each tuner over its searches.
     """
     with style():
-        fig, (left, right) = new(7.4, max(4.2, 1.2 + 0.85 * len(cosines)), 1, 2, width_ratios=(1, 1.05))
+        fig, (left, right) = new(7.4, max(4.2, 1.2 + 0.85 * len(cosines)), 1, 2, width_ratios=(1, 1.5))
         rivals = list(dict.fromkeys(r for table in compared.values() for r in table["rival"]))
         rows = []
         for rival in rivals:
@@ -71,11 +71,13 @@ def feedback(
             interval = f" [{low:.2f}, {high:.2f}]" if math.isfinite(low + high) else ""
             ax.axhline(0.0, color="#777777", lw=0.8)
             ax.plot(mean.index, mean, color=COLOURS[tuner], marker=MARKERS[tuner], ms=3.5, lw=1.3, label=LABELS[tuner])
-            ax.set_title(f"{LABELS[tuner]}: {value:.2f}{interval}".replace("-", "−"), fontsize=8.5, color=_ink(tuner))
+            ax.set_title(LABELS[tuner], fontsize=8, color=_ink(tuner))
+            said = f"{value:.2f}{interval}".replace("-", "−")
+            ax.set_title(said, loc="right", fontsize=8, fontweight="normal")
+            ax.set_ylabel("Cosine", fontsize=8)
             ax.xaxis.set_major_locator(ticker.MaxNLocator(6, integer=True))
             ax.yaxis.set_major_locator(ticker.MaxNLocator(3, steps=[2, 5, 10]))
         panels[-1].set_xlabel("Iteration")
-        fig.supylabel("Cosine with the way downhill", x=0.47, fontsize=10)
         return fig
 
 

@@ -185,7 +185,9 @@ def test_the_ladder_has_a_row_a_tuner_and_a_panel_a_problem():
 def test_curves_end_at_the_median_of_the_results(seconds):
     fig = contest_plots.curves({ONE: FRAME}, NAIVE, ["random", "gan", "cmaes"], seconds=seconds)
     panels = [ax for ax in fig.axes if ax.get_visible()]
-    assert [ax.get_title(loc="left") for ax in panels] == ["GAN"], "CMA-ES took no part, random search is everywhere"
+    assert [ax.get_title(loc="left").strip() for ax in panels] == ["GAN"], (
+        "CMA-ES took no part, random search is everywhere"
+    )
     drawn = lines_of(panels[0])
     assert set(drawn) == {"Random search", "GAN"}
     last = drawn["GAN"].get_ydata()[-1] * NAIVE[ONE]
@@ -199,7 +201,8 @@ def test_curves_of_two_problems_share_axes_within_a_problem_only():
     fig = contest_plots.curves({ONE: FRAME, TWO: FRAME.assign(mse=FRAME["mse"] * 9)}, NAIVE, list(LEVELS))
     panels = [ax for ax in fig.axes if ax.get_visible()]
     tuners = [t for t in LEVELS if t != "random" and (FRAME["tuner"] == t).any()]
-    assert [ax.get_title(loc="left").replace("\n", " ") for ax in panels] == [figures.LABELS[t] for t in tuners] * 2
+    titles = [" ".join(ax.get_title(loc="left").split()) for ax in panels]
+    assert titles == [figures.LABELS[t] for t in tuners] * 2
     limits = [ax.get_ylim() for ax in panels]
     assert len(set(limits[: len(tuners)])) == len(set(limits[len(tuners) :])) == 1 and len(set(limits)) == 2
     headings = [text.get_text() for ax in panels for text in ax.texts]
@@ -207,6 +210,7 @@ def test_curves_of_two_problems_share_axes_within_a_problem_only():
     assert "yesterday's close, at 1, is farther down" in headings[0]
     assert any(line.get_ydata()[0] == 1 for line in panels[-1].lines), "near on the other problem"
     fig.canvas.draw()
+    assert min(ax.get_window_extent().width for ax in panels) > 0.9 * fig.dpi, "no panel is squeezed"
 
 
 def test_a_contest_of_random_search_alone_is_drawn():
@@ -252,7 +256,7 @@ def test_feedback_and_the_gans_parts_are_drawn():
     fig = feedback_plots.feedback(compared, directions, {"generator": (0.1, 0.0, 0.2)})
     left, right = fig.axes
     assert [t.get_text() for t in left.get_yticklabels()] == ["Random search", "Generator,\nno feedback"]
-    assert right.get_title(loc="left") == "Generator: 0.10 [0.00, 0.20]"
+    assert (right.get_title(loc="left"), right.get_title(loc="right")) == ("Generator", "0.10 [0.00, 0.20]")
     assert lines_of(right)["Generator"].get_ydata().tolist() == [0.5, -0.5]
     fig.canvas.draw()
     spread = {t: feedback.entropy(FRAME, t, GENERATOR_SPACE) for t in ("gan", "random")}
