@@ -230,18 +230,22 @@ def growth(table: pd.DataFrame) -> pd.Series:
 def draw_sweeps(table: pd.DataFrame) -> figures.Figure:
     """Seconds against each swept quantity, log axes, with a line of slope one through the last point."""
     exponents = growth(table)
-    figure, axes = figures.new(7.2, 2.9, 1, len(SWEEPS), sharey=True)
+    figure, axes = figures.new(7.2, 3.2, 1, len(SWEEPS), sharey=True)
+    names = {"sequence_length": "length (days)"}
     with figures.style():
         for ax, (name, part) in zip(axes, table.groupby("swept", sort=False), strict=True):
             last = part.iloc[-1]
-            ax.loglog(part.value, part.seconds, "o-", color="#0072B2", ms=3.5, lw=1.2)
+            ax.loglog(part.value, part.seconds, "o-", color=figures.COLOURS["actual"], ms=3.5, lw=1.2)
             ax.loglog(part.value, last.seconds * part.value / last.value, ":", color="0.5", lw=1)
-            ax.set_title(f"{name.replace('_', ' ')}\nslope {exponents[name]:.2f}", fontsize=8)
+            ax.set_title(f"{names.get(name, name)}\nslope {exponents[name]:.2f}", fontsize=8.5)
             ax.set_xticks(
                 part.value.iloc[[0, len(part) // 2, -1]], [f"{v:,}" for v in part.value.iloc[[0, len(part) // 2, -1]]]
             )
             ax.minorticks_off()
-        axes[0].set_ylabel("seconds of training")
+        axes[0].set_ylabel("Time of training (s)")
+        axes[0].yaxis.set_major_formatter(figures.thousands())
+        lines = axes[0].get_lines()[:2]
+        figure.legend(lines, ["measured", "proportional (slope 1)"], loc="outside upper center", ncols=2)
     return figure
 
 

@@ -64,13 +64,6 @@ def _log(axis: Any, most: int = 8) -> None:
     axis.set_major_formatter(ticker.FuncFormatter(_plain))
 
 
-def _to_lines(ax: Any) -> None:
-    """The y-axis as wide as its lines are, not their bands."""
-    shown = [v for line in ax.lines for v in line.get_ydata() if math.isfinite(v)]
-    if shown:
-        ax.set_ylim(min(shown) / 1.4, max(shown) * 1.4)
-
-
 def _naive_line(ax: Any, *, vertical: bool = False) -> None:
     """Yesterday's close at 1 where it is near; else a word on which side it lies."""
     low, high = ax.get_xlim() if vertical else ax.get_ylim()
@@ -96,20 +89,6 @@ def _scale(naive: Mapping[Problem, float]) -> tuple[dict[Problem, float], str]:
     if all(math.isfinite(v) and v > 0 for v in naive.values()):
         return dict(naive), "Best MSE over that of yesterday's close"
     return dict.fromkeys(naive, 1.0), "Best MSE (scaled units)"
-
-
-def _band(ax: Any, x: np.ndarray, band: contest_stats.Band, tuner: str, unit: float, **options: Any) -> None:
-    shown = np.isfinite(band.middle)
-    high = np.minimum(band.high, np.nanmax(band.middle[shown], initial=0.0) * 10 + 1e-30)
-    ax.fill_between(x[shown], band.low[shown] / unit, high[shown] / unit, color=COLOURS[tuner], alpha=0.09, lw=0)
-    ax.plot(
-        x[shown],
-        band.middle[shown] / unit,
-        color=COLOURS[tuner],
-        ls=LINES.get(tuner, "-"),
-        label=LABELS[tuner],
-        **options,
-    )
 
 
 def _legend(fig: Figure, axes: Mapping[Problem, Any], *, loc: str = "outside upper center", ncols: int = 4) -> None:
@@ -189,6 +168,83 @@ def ladder(
         return fig
 
 
+Curve = tuple[np.ndarray, contest_stats.Band]
+
+
+def _blocks(found: Mapping[Problem, Sequence[str]]) -> tuple[Figure, dict[Problem, dict[str, Any]]]:
+    """A figure with a block of panels a problem, a panel a tuner; the panels of a block have the same axes."""
+    most = max([1, *(len(tuners) for tuners in found.values())])
+    columns = min(most, 4 if len(found) <= 3 else 7)
+    rows = {problem: max(1, math.ceil(len(tuners) / columns)) for problem, tuners in found.items()}
+    size = max(6.4, 0.9 + 1.2 * columns), 1.1 + 1.35 * sum(rows.values()) + 0.2 * len(rows)
+    fig, axes = new(*size, sum(rows.values()), columns, squeeze=False)
+    blocks, top = {}, 0
+    for problem, tuners in found.items():
+        block = list(axes[top : top + rows[problem]].flat)
+        for place, ax in enumerate(block):
+            if place:
+                ax.sharex(block[0])
+                ax.sharey(block[0])
+            ax.tick_params(labelsize=8, labelleft=place % columns == 0, labelbottom=place + columns >= len(tuners))
+            ax.set_visible(place < len(tuners))
+        blocks[problem] = dict(zip(tuners, block, strict=False))
+        top += rows[problem]
+    return fig, blocks
+
+
+def _draw_block(
+    axes: Mapping[str, Any], problem: Problem, curves: Mapping[str, Curve], *, unit: float, known: bool, log_x: bool
+) -> None:
+    """In each panel one tuner in its colour, the others pale; the heading says where yesterday's close is if not here.
+
+    `axes` names the tuners that have a panel; random search may be among the `curves` for comparison.
+    """
+    heading = name_of(problem)
+    middles = {
+        tuner: np.where(np.isfinite(band.middle), band.middle, math.nan) / unit for tuner, (_, band) in curves.items()
+    }
+    reached = np.concatenate([*middles.values(), [math.nan]])
+    low, high = (np.nanmin(reached) / 1.4, np.nanmax(reached) * 1.4) if np.isfinite(reached).any() else (0.5, 2.0)
+    near = known and low < 4.0 and high > 0.25
+    if near:
+        low, high = min(low, 0.8), max(high, 1.25)
+    elif known:
+        heading += f" (yesterday's close, at 1, is farther {'down' if low > 1 else 'up'})"
+    for tuner, ax in axes.items():
+        for other in axes:
+            if other != tuner:
+                ax.plot(curves[other][0], middles[other], color="#D2D2D2", lw=0.8, zorder=1.5)
+        if near:
+            ax.axhline(1.0, color=NAIVE, lw=2.5, zorder=1.6)
+        ax.plot(curves[tuner][0], middles[tuner], color=COLOURS[tuner], lw=1.8, label=LABELS[tuner])
+        ax.set_title(LABELS[tuner].replace(", ", ",\n"), fontsize=8.5, color=COLOURS[tuner])
+        ax.set_yscale("log")
+        ax.set_ylim(low, high)
+        _log(ax.yaxis, 6)
+        if log_x:
+            ax.set_xscale("log")
+            _log(ax.xaxis, 4)
+        else:
+            ax.xaxis.set_major_locator(ticker.MaxNLocator(4, integer=True))
+    for ax in list(axes.values())[:1]:
+        # Empty lines in the title make room for a heading that is as wide as the block.
+        title = ax.get_title(loc="left").split("\n")
+        ax.set_title("\n".join([" "] * (3 - len(title)) + title), fontsize=8.5, color=ax.lines[-1].get_color())
+        ax.annotate(
+            heading, (0, 1), (0, 30), xycoords="axes fraction", textcoords="offset points", fontsize=9.5,
+            weight="bold", annotation_clip=False,
+        ).set_in_layout(False)  # fmt: skip
+
+
+def _explain(fig: Figure, x_label: str, label: str, handles: Sequence[Line2D]) -> None:
+    fig.supxlabel(x_label, fontsize=10)
+    fig.supylabel(label, fontsize=10)
+    common = [Line2D([], [], color="#D2D2D2", lw=0.8, label="the other tuners")]
+    if any(line.get_color() == NAIVE for ax in fig.axes for line in ax.lines):
+        common.append(Line2D([], [], color=NAIVE, lw=2.5, label="yesterday's close"))
+    fig.legend(handles=[*handles, *common], loc="outside upper center", ncols=3, fontsize=8.5)
+
+
 def curves(
     frames: Mapping[Problem, pd.DataFrame],
     naive: Mapping[Problem, float],
@@ -197,6 +253,8 @@ def curves(
     seconds: bool = False,
 ) -> Figure:
     """Median of the best error so far with its interval over the seeds, against evaluations or seconds.
+
+    A panel a tuner, with random search for comparison.
 
     Parameters
     ----------
@@ -208,70 +266,83 @@ def curves(
         Against the seconds of all trainings and of the tuner's own thinking, each curve until its median search ends.
     """
     unit, label = _scale({p: naive.get(p, math.nan) for p in frames})
+    found = {p: {t: c for t in tuners if (c := _curve(frame, t, seconds=seconds))} for p, frame in frames.items()}
+    alone = all(set(drawn) <= {"random"} for drawn in found.values())
     with style():
-        fig, axes = _grid(list(frames), 2.3, 2.0)
-        for problem, ax in axes.items():
-            for tuner in tuners:
-                best = contest_stats.table(frames[problem], tuner).dropna(how="all")
-                if best.empty:
-                    continue
-                x = best.columns.to_numpy(dtype=float)
-                values = contest_stats.best_so_far(best)
-                if seconds:
-                    spent = contest_stats.table(frames[problem], tuner, "seconds").to_numpy()
-                    spent = spent + contest_stats.table(frames[problem], tuner, "thinking").to_numpy()
-                    x = np.geomspace(max(np.median(spent[:, 0]), 1e-3), np.median(spent.sum(axis=1)), 60)
-                    values = contest_stats.at_seconds(values, spent, x)
-                _band(ax, x, contest_stats.median_band(values), tuner, unit[problem])
-            ax.set_yscale("log")
-            _to_lines(ax)
-            if seconds:
-                ax.set_xscale("log")
-                _log(ax.xaxis, 5)
-            else:
-                ax.xaxis.set_major_locator(ticker.MaxNLocator(5, integer=True))
-            ax.tick_params(labelsize=8)
-            if label != "Best MSE (scaled units)":
-                _naive_line(ax)
-            _log(ax.yaxis)
-        fig.supxlabel("Seconds of training and of the tuner" if seconds else "Evaluations", fontsize=10)
-        fig.supylabel(label.replace(" over that", "\nover that"), fontsize=10)
-        _legend(fig, axes)
+        fig, blocks = _blocks({p: [t for t in drawn if t != "random" or alone] for p, drawn in found.items()})
+        for problem, axes in blocks.items():
+            for tuner, ax in axes.items():
+                x, band = found[problem][tuner]
+                high = np.minimum(
+                    band.high, np.nanmax(np.where(np.isfinite(band.middle), band.middle, 0.0)) * 10 + 1e-30
+                )
+                ax.fill_between(
+                    x, band.low / unit[problem], high / unit[problem], where=np.isfinite(band.middle),
+                    color=COLOURS[tuner], alpha=0.2, lw=0,
+                )  # fmt: skip
+                if "random" in found[problem] and tuner != "random":
+                    x, band = found[problem]["random"]
+                    ax.plot(
+                        x, band.middle / unit[problem], color=COLOURS["random"], ls=LINES["random"], lw=1.4,
+                        label=LABELS["random"],
+                    )  # fmt: skip
+            _draw_block(
+                axes,
+                problem,
+                found[problem],
+                unit=unit[problem],
+                known=label != "Best MSE (scaled units)",
+                log_x=seconds,
+            )
+        handles = [
+            Line2D([], [], color="#444444", lw=1.8, label="median of the tuner named"),
+            Line2D([], [], color="#444444", lw=7, alpha=0.2, label="its 95 % band"),
+            Line2D([], [], color=COLOURS["random"], ls=LINES["random"], lw=1.4, label="random search"),
+        ]
+        _explain(fig, "Time of training and of the tuner (s)" if seconds else "Evaluations", label, handles)
         return fig
+
+
+def _curve(frame: pd.DataFrame, tuner: str, *, seconds: bool) -> Curve | None:
+    best = contest_stats.table(frame, tuner).dropna(how="all")
+    if best.empty:
+        return None
+    x = best.columns.to_numpy(dtype=float)
+    values = contest_stats.best_so_far(best)
+    if seconds:
+        spent = contest_stats.table(frame, tuner, "seconds").to_numpy()
+        spent = spent + contest_stats.table(frame, tuner, "thinking").to_numpy()
+        x = np.geomspace(max(np.median(spent[:, 0]), 1e-3), np.median(spent.sum(axis=1)), 60)
+        values = contest_stats.at_seconds(values, spent, x)
+    return x, contest_stats.median_band(values)
 
 
 def random_best(
     frames: Mapping[Problem, pd.DataFrame], naive: Mapping[Problem, float], tuners: Sequence[str]
 ) -> Figure:
-    """Random search's best of n, with the band that holds for all n together, and sequential tuners' medians on it."""
+    """Random search's best of n, with the band that holds for all n together; on it, panel by panel, each tuner."""
     unit, label = _scale({p: naive.get(p, math.nan) for p in frames})
     grey = COLOURS["random"]
+    found = {p: {t: c for t in tuners if (c := _curve(frame, t, seconds=False))} for p, frame in frames.items()}
     with style():
-        fig, axes = _grid(list(frames), 2.3, 2.0)
-        for problem, ax in axes.items():
+        fig, blocks = _blocks({p: list(drawn) for p, drawn in found.items()})
+        for problem, axes in blocks.items():
             frame, u = frames[problem], unit[problem]
             n = np.arange(1, int(frame["evaluation"].max()) + 1)
             drawn = frame.loc[frame["tuner"] == "random", "mse"]
-            if drawn.notna().any():
-                curve = contest_stats.random_curve(drawn, n)
-                ax.fill_between(
-                    n, curve.low / u, curve.high / u, color="#DDDDDD", lw=0, label="random: band of the median"
-                )
-                ax.plot(n, curve.expected / u, color=grey, lw=1, ls="--", label="random: expected best of n")
-            for tuner in tuners:
-                values = contest_stats.table(frame, tuner).dropna(how="all")
-                if len(values):
-                    middle = contest_stats.median_band(contest_stats.best_so_far(values)).middle / u
-                    middle = np.where(np.isfinite(middle), middle, math.nan)
-                    ax.plot(n, middle, color=COLOURS[tuner], ls=LINES.get(tuner, "-"), label=LABELS[tuner])
-            ax.set_yscale("log")
-            _to_lines(ax)  # the band's lower end is 0 where the draws are too few to bound it
-            _log(ax.yaxis)
-            ax.xaxis.set_major_locator(ticker.MaxNLocator(5, integer=True))
-            ax.tick_params(labelsize=8)
-        fig.supxlabel("n, configurations evaluated", fontsize=10)
-        fig.supylabel(label.replace(" over that", "\nover that"), fontsize=10)
-        _legend(fig, axes)
+            curve = contest_stats.random_curve(drawn, n) if drawn.notna().any() else None
+            for ax in axes.values():
+                if curve is not None:
+                    ax.fill_between(n, curve.low / u, curve.high / u, color="#E3E3E3", lw=0)
+                    ax.plot(n, curve.expected / u, color=grey, lw=1.2, ls="--", label="random: expected best of n")
+            known = label != "Best MSE (scaled units)"
+            _draw_block(axes, problem, found[problem], unit=u, known=known, log_x=False)
+        handles = [
+            Line2D([], [], color="#444444", lw=1.8, label="median of the tuner named"),
+            Line2D([], [], color=grey, lw=1.2, ls="--", label="random: expected best of n"),
+            Line2D([], [], color="#E3E3E3", lw=7, label="random: band of the median"),
+        ]
+        _explain(fig, "n, configurations evaluated", label, handles)
         return fig
 
 
@@ -297,9 +368,9 @@ def wins(table: pd.DataFrame, tuners: Sequence[str]) -> Figure:
                 sure = row["win_low"] > 0.5 or row["win_high"] < 0.5
                 ax.text(
                     j, i, f"{100 * row['win']:.0f}", ha="center", va="center", fontsize=8,
-                    weight="bold" if sure else "normal", color="#1A1A1A" if abs(row["win"] - 0.5) < 0.33 else "white",
+                    weight="bold" if sure else "normal", color="#1A1A1A" if row["win"] < 0.55 else "white",
                 )  # fmt: skip
-        ax.imshow(values, cmap="RdBu", vmin=0, vmax=1, aspect="auto")
+        ax.imshow(values, cmap="cividis_r", vmin=0, vmax=1, aspect="auto")  # darker is better, in grey too
         names = [LABELS[t] for t in tuners]
         ax.set_xticks(range(len(tuners)), names, rotation=45, ha="left", rotation_mode="anchor")
         ax.xaxis.tick_top()

@@ -104,7 +104,7 @@ def lstm_cell() -> Figure:
         _arrow(ax, (1.5, 1.55), (1.5, bottom), head=False, lw=1.6)
         ax.add_patch(Circle((1.5, bottom), 0.045, fc=_INK, zorder=3))
         ax.text(1.56, 1.62, "$x_t$  close of day $t$", fontsize=10, va="center")
-        ax.text(1.42, bottom + 0.16, "$[h_{t-1}, x_t]$", fontsize=9, ha="center")
+        ax.text(1.22, bottom + 0.16, "$[h_{t-1}, x_t]$", fontsize=9, ha="left")
         # From the gates to the cell state: forget, input times candidate, output.
         _arrow(ax, (2.0, floor + 0.19), (2.0, top - 0.15))
         _arrow(ax, (3.1, floor + 0.19), (3.1, 3.85), (4.05, 3.85))
@@ -130,10 +130,10 @@ def lstm_cell() -> Figure:
             ax.text(x, y + 0.2, text, fontsize=12, ha="left" if x < 1 else "right", va="center")
         names = ("forget gate", "input gate", "candidate", "cell state", "output gate", "hidden state, output")
         for k, (equation, name) in enumerate(zip(EQUATIONS, names, strict=True)):
-            x, y = 0.35 + 3.65 * (k // 3), 1.12 - 0.37 * (k % 3)
+            x, y = 0.35 + 3.55 * (k // 3), 1.12 - 0.37 * (k % 3)
             ax.text(x, y, f"({k + 1})", fontsize=9, color="#555555", va="center")
             ax.text(x + 0.3, y, equation, fontsize=10.5, va="center")
-            ax.text(x + 3.4, y, name, fontsize=8, color="#555555", va="center", ha="right")
+            ax.text(x + 3.35, y, name, fontsize=8, color="#555555", va="center", ha="right")
         return fig
 
 
@@ -378,8 +378,8 @@ def _fill(layer: Layer, last: bool) -> str:
 
 
 def _chain(drawn: list[Layer], heading: str) -> Figure:
-    step, box, width = 0.6, 0.4, 6.0
-    columns = ((0.25, "left"), (1.95, "left"), (4.6, "center"), (width - 0.25, "right"))
+    step, box, width = 0.6, 0.4, 6.4
+    columns = ((0.25, "left"), (2.2, "left"), (4.8, "center"), (width - 0.25, "right"))
     height = 0.75 + step * len(drawn)
     fig, ax = _canvas(width, height)
     ax.text(0.1, height - 0.2, heading, fontsize=10.5, fontweight="bold", va="center")

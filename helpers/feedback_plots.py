@@ -12,10 +12,9 @@ from matplotlib.lines import Line2D
 
 from helpers.contest_plots import name_of
 from helpers.feedback import Calibration
-from helpers.figures import COLOURS, LABELS, MARKERS, Figure, new, style
+from helpers.figures import COLOURS, LABELS, LINES, MARKERS, Figure, new, style
 
-PROBLEMS = ("#0072B2", "#E08214", "#4D9221", "#762A83", "#B35806", "#555555")  # one a problem
-PARTS = ("#C23B22", "#E39A8C", "#8C6D1F", "#7B52AB", "#009E73", "#0072B2")  # one a hyperparameter
+PROBLEMS = ("#444444", "#E08214", "#4D9221", "#762A83", "#B35806", "#999999")  # one a problem
 
 
 def _forest(ax: Any, rows: Sequence[tuple[str, Sequence[tuple[str, float, float, float]]]]) -> None:
@@ -47,7 +46,7 @@ def feedback(
         Mean cosine of each tuner over its searches.
     """
     with style():
-        fig, (left, right) = new(7.4, 4.8, 1, 2, width_ratios=(1, 1.05))
+        fig, (left, right) = new(7.4, max(4.2, 1.2 + 0.85 * len(cosines)), 1, 2, width_ratios=(1, 1.5))
         rivals = list(dict.fromkeys(r for table in compared.values() for r in table["rival"]))
         rows = []
         for rival in rivals:
@@ -55,30 +54,50 @@ def feedback(
             for shade, table in zip(PROBLEMS, compared.values(), strict=False):
                 for row in table[table["rival"] == rival].itertuples():
                     marks.append((shade, row.win, row.win_low, row.win_high))
-            rows.append((LABELS[rival], marks))
+            rows.append((LABELS[rival].replace(", ", ",\n"), marks))
         left.axvline(0.5, color="#777777", lw=0.8)
         _forest(left, rows)
         left.set_xlim(0, 1)
+        left.tick_params(labelsize=8.5)
         left.set_xlabel("P(feedback on is better than ...)")
         handles = [
             Line2D([], [], color=c, marker="os^Dv<"[i % 6], lw=1.6, label=name_of(p))
             for i, (c, p) in enumerate(zip(PROBLEMS, compared, strict=False))
         ]
-        left.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.3, -0.2), ncols=1, fontsize=8)
-        right.axhline(0.0, color="#777777", lw=0.8)
-        for tuner, (value, low, high) in cosines.items():
+        fig.legend(handles=handles, loc="outside upper left", ncols=2, fontsize=8.5)
+        panels = _inside(fig, right, max(1, len(cosines)), 1)
+        for ax, (tuner, (value, low, high)) in zip(panels, cosines.items(), strict=False):
             mean = directions[directions["tuner"] == tuner].groupby("iteration")["cosine"].mean()
             interval = f" [{low:.2f}, {high:.2f}]" if math.isfinite(low + high) else ""
-            right.plot(
-                mean.index, mean, color=COLOURS[tuner], marker=MARKERS[tuner], ms=3.5, lw=1.1,
-                label=f"{LABELS[tuner]}: {value:.2f}{interval}",
-            )  # fmt: skip
-        right.set_ylim(-1, 1)
-        right.xaxis.set_major_locator(ticker.MaxNLocator(6, integer=True))
-        right.set_xlabel("Iteration")
-        right.set_ylabel("Cosine with the way downhill")
-        right.legend(loc="upper center", bbox_to_anchor=(0.45, -0.2), fontsize=8)
+            ax.axhline(0.0, color="#777777", lw=0.8)
+            ax.plot(mean.index, mean, color=COLOURS[tuner], marker=MARKERS[tuner], ms=3.5, lw=1.3, label=LABELS[tuner])
+            ax.set_title(LABELS[tuner], fontsize=8, color=_ink(tuner))
+            said = f"{value:.2f}{interval}".replace("-", "−")
+            ax.set_title(said, loc="right", fontsize=8, fontweight="normal")
+            ax.set_ylabel("Cosine", fontsize=8)
+            ax.xaxis.set_major_locator(ticker.MaxNLocator(6, integer=True))
+            ax.yaxis.set_major_locator(ticker.MaxNLocator(3, steps=[2, 5, 10]))
+        panels[-1].set_xlabel("Iteration")
         return fig
+
+
+def _inside(fig: Figure, ax: Any, rows: int, columns: int) -> list[Any]:
+    """Small panels with the same axes in the place of `ax`."""
+    grid = ax.get_subplotspec().subgridspec(rows, columns)
+    ax.remove()
+    panels: list[Any] = []
+    for k in range(rows * columns):
+        shared = {"sharex": panels[0], "sharey": panels[0]} if panels else {}
+        panels.append(fig.add_subplot(grid[k // columns, k % columns], **shared))
+        panels[-1].tick_params(labelsize=8, labelbottom=k >= (rows - 1) * columns, labelleft=k % columns == 0)
+    return panels
+
+
+def _ink(tuner: str) -> str:
+    """A colour for a tuner's name: that of its line, unless it is too pale to read."""
+    return {"generator_zero": "#5B8DB8", "generator_shuffled": "#4A8DBB", "gan_blind": "#C06A58"}.get(
+        tuner, COLOURS[tuner]
+    )
 
 
 def gan(entropies: Mapping[str, pd.DataFrame], names: Mapping[str, str], found: Calibration) -> Figure:
@@ -87,26 +106,28 @@ def gan(entropies: Mapping[str, pd.DataFrame], names: Mapping[str, str], found: 
     Parameters
     ----------
     entropies : mapping of str to pandas.DataFrame
-        Tuner -> `feedback.entropy`; the first is drawn by hyperparameter, the others as means.
+        Tuner -> `feedback.entropy`; one panel a hyperparameter.
     names : mapping of str to str
         Hyperparameter -> what to call it.
     found : Calibration
     """
-    first, *others = entropies
+    columns = list(next(iter(entropies.values())))
     with style():
-        fig, (left, right) = new(7.4, 4.4, 1, 2, width_ratios=(1.15, 1))
-        for i, (name, values) in enumerate(entropies[first].items()):
-            dashes = ("-", "--", "-.")[i % 3]
-            left.plot(values.index, values, lw=1.1, color=PARTS[i % len(PARTS)], ls=dashes, label=names[name])
-        for other in others:
-            mean = entropies[other].mean(axis=1)
-            left.plot(mean.index, mean, color=COLOURS[other], lw=3, alpha=0.5, label=f"{LABELS[other]}, mean")
-        left.set_ylim(0, 1.04)
-        left.xaxis.set_major_locator(ticker.MaxNLocator(6, integer=True))
-        left.set_xlabel("Evaluation")
-        left.set_ylabel("Entropy (1: uniform)")
-        left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, fontsize=8)
-        right.plot([0, 1], [0, 1], color="#777777", lw=0.8)
+        fig, (left, right) = new(7.4, 4.4, 1, 2, width_ratios=(1.25, 1))
+        panels = _inside(fig, left, math.ceil(len(columns) / 2), 2)
+        for ax, name in zip(panels, columns, strict=False):
+            for tuner, values in reversed(entropies.items()):
+                ls = {"gan": "-", "random": LINES["random"]}.get(tuner, (0, (4, 1.2)))
+                ax.plot(values.index, values[name], color=COLOURS[tuner], ls=ls, lw=1.5, label=LABELS[tuner])
+            ax.set_title(names[name], fontsize=8.5)
+            ax.set_ylim(0, 1.04)
+            ax.xaxis.set_major_locator(ticker.MaxNLocator(5, integer=True))
+        for ax in panels[len(columns) :]:
+            ax.set_visible(False)
+        for ax in panels[-2:]:
+            ax.set_xlabel("Evaluation", fontsize=9)
+        fig.supylabel("Entropy (1: uniform)", fontsize=10)
+        right.plot([0, 1], [0, 1], color="#777777", lw=0.8, label="said as often as true")
         if math.isfinite(found.base.value):
             right.axhline(found.base.value, color=COLOURS["random"], lw=1, ls="--", label="share of all proposals")
         table = found.table
@@ -114,11 +135,14 @@ def gan(entropies: Mapping[str, pd.DataFrame], names: Mapping[str, str], found: 
             right.plot([row.said, row.said], [row.low, row.high], color=COLOURS["gan"], lw=1.4)
         sizes = 10 + 90 * table["n"] / max(1, table["n"].max()) if len(table) else []
         right.scatter(
-            table["said"], table["share"], s=sizes, color=COLOURS["gan"], label="proposals (area: how many)", zorder=3
-        )
+            table["said"], table["share"], s=sizes, color=COLOURS["gan"], label="proposals (area: how many)", zorder=3,
+            clip_on=False,
+        )  # fmt: skip
         right.set_xlim(-0.02, 1.02)
         right.set_ylim(-0.02, 1.02)
         right.set_xlabel("Discriminator's probability")
         right.set_ylabel("Share among the best so far")
-        right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=8)
+        handles, labels = panels[0].get_legend_handles_labels()
+        fig.legend(handles[::-1], labels[::-1], loc="outside upper left", ncols=1, fontsize=8.5)
+        fig.legend(*right.get_legend_handles_labels(), loc="outside upper right", fontsize=8.5)
         return fig

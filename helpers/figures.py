@@ -43,7 +43,10 @@ COLOURS: Mapping[str, str] = {
     "generator_zero": "#A3CBE8",
     "gan_blind": "#E39A8C",
     "actual": "#1A1A1A",
-    "predicted": "#0072B2",
+    "level": "#CC6677",  # a network that forecasts levels
+    "change": "#117A8B",  # one that forecasts changes
+    "drift": "#999933",
+    "arima": "#AA4499",
     "naive": "#E8A900",
     "train": "#4C6A92",
     "validation": "#B8860B",

@@ -8,7 +8,7 @@ for, one table (then `tuner` names it) or a mapping {tuner: table} will do; `pub
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +63,7 @@ def closes(close: pd.Series, *, symbol: str = "S&P 500", episodes: bool = True, 
         ax.plot(close.index, close, color=COLOURS["actual"], lw=0.9)
         _price_axis(ax, close, log=log)
         ax.set_ylabel(f"{symbol} close (index points)")
-        _date_axis(ax, close.index[0], close.index[-1])
+        date_axis(ax, close.index[0], close.index[-1])
         if episodes:
             _mark_episodes(ax, close.index[0], close.index[-1])
         return fig
@@ -105,7 +105,7 @@ def scaled_closes(scaled: pd.Series, *, symbol: str = "S&P 500") -> Figure:
             ax.axhline(bound, color="#777777", lw=0.8, ls=":")
         ax.plot(scaled.index, scaled, color=COLOURS["actual"], lw=0.9)
         ax.set_ylabel(f"{symbol} close (scaled units)")
-        _date_axis(ax, scaled.index[0], scaled.index[-1])
+        date_axis(ax, scaled.index[0], scaled.index[-1])
         return fig
 
 
@@ -140,6 +140,7 @@ def first_windows(scaled: pd.Series, *, count: int = 3, length: int = 30) -> Fig
             ax.yaxis.set_major_locator(ticker.MaxNLocator(3))
         fig.supylabel("Close (scaled units)", fontsize=10)
         axes[-1, 0].set_xlabel("Trading day of the series")
+        axes[-1, 0].set_xlim(0.5, days + 1)  # there is no day 0
         axes[-1, 0].xaxis.set_major_locator(ticker.MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
         handles = [
             Line2D([], [], color=COLOURS["train"], marker=".", label=f"window, {length} closes"),
@@ -180,11 +181,12 @@ def split(dataset: Dataset, *, symbol: str = "S&P 500", log: bool = True) -> Fig
         ax = axes[0, 0]
         if shuffled:
             ax.plot(close.index, close, color=COLOURS["train"], lw=0.9)
+            ax.set_ylim(bottom=close.min() / 3 if log else 0)  # room for the marks
             for part in names[1:]:
                 mine = close.index[parts == part]
                 ax.plot(
                     mine, np.full(len(mine), 0.035), transform=ax.get_xaxis_transform(),
-                    color=COLOURS[part], marker="|", ms=9, mew=0.3, alpha=0.25, ls="none",
+                    color=COLOURS[part], marker="|", ms=9, mew=0.3, alpha=0.25, ls="none", rasterized=True,
                 )  # fmt: skip
             ax.set_title("The whole history: test days (marks below) lie everywhere")
             _zoom_on_split(axes[1, 0], close, parts, names)
@@ -204,7 +206,7 @@ def split(dataset: Dataset, *, symbol: str = "S&P 500", log: bool = True) -> Fig
                     bbox={"fc": "white", "ec": "none", "pad": 0.8},
                 )
         _price_axis(ax, close, log=log)
-        _date_axis(ax, close.index[0], close.index[-1])
+        date_axis(ax, close.index[0], close.index[-1])
         fig.supylabel(f"{symbol} close (index points)", fontsize=10)
         _place_legend(fig, handles, [handle.get_label() for handle in handles])
         return fig
@@ -213,12 +215,14 @@ def split(dataset: Dataset, *, symbol: str = "S&P 500", log: bool = True) -> Fig
 def _zoom_on_split(ax: Axes, close: pd.Series, parts: np.ndarray, names: list[str], days: int = 100) -> None:
     late, late_parts = close.iloc[-days:], parts[-days:]
     ax.plot(late.index, late, color="#C9C9C9", lw=1)
-    for part, marker in zip(names, ("o", "^", "D"), strict=False):
+    marks = {"train": ("o", 3.2, "white"), "validation": ("^", 5.0, COLOURS["validation"]), "test": ("D", 5.0, None)}
+    for part in names:
+        marker, size, face = marks[part]
         mine = late[late_parts == part]
-        ax.plot(mine.index, mine, color=COLOURS[part], marker=marker if part != "test" else "D", ms=3.5, ls="none")
-    ax.set_title(f"The last {len(late)} days: test days (diamonds) between train days")
+        ax.plot(mine.index, mine, color=COLOURS[part], marker=marker, ms=size, mfc=face, ls="none")
+    ax.set_title(f"The last {len(late)} days: train (circles) and test (diamonds)")
     ax.yaxis.set_major_formatter(thousands())
-    _date_axis(ax, late.index[0], late.index[-1])
+    date_axis(ax, late.index[0], late.index[-1])
 
 
 def mse_over_iterations(
@@ -232,6 +236,8 @@ def mse_over_iterations(
     log: bool = True,
 ) -> Figure:
     """MSE of every iteration, the best marked (generator paper, figures 7, 10, 15, 16; GAN paper, figures 6 and 8).
+
+    Several tuners get a panel each, all with the same axes.
 
     Parameters
     ----------
@@ -255,19 +261,16 @@ def mse_over_iterations(
     ValueError
         If a table is empty or lacks a column.
     """
-    runs = _runs(records, tuner, "mse")
-    with style():
-        fig, ax = new(5.6, 3.1)
-        _draw_runs(ax, runs, "mse", published=_runs(published, tuner, "mse"), best=True)
-        _metric_axis(ax, runs, "mse", log=log)
-        shown = [*runs.values(), *_runs(published, tuner, "mse").values()]
-        ax.set_xlim(0.5, max(run["iteration"].max() for run in shown) + 0.5)
-        if target is not None:
-            _level(ax, target, COLOURS["generator"], f"stop rule: {number(target)}", ls="-.")
-        _naive_level(ax, naive)
-        _early_stop(ax, runs, early_stop)
-        _legend(fig, ax)
-        return fig
+    levels = [] if target is None else [(target, COLOURS["generator"], f"stop rule: {number(target)}", "-.")]
+    return _over_iterations(
+        _runs(records, tuner, "mse"),
+        _runs(published, tuner, "mse"),
+        "mse",
+        log=log,
+        best=True,
+        early_stop=early_stop,
+        levels=[*levels, *_naive_levels(naive, "mse")],
+    )
 
 
 def _centred(values: np.ndarray, window: int) -> np.ndarray:
@@ -359,10 +362,17 @@ def smoothed(
                 alpha=0.55,
                 label="each iteration",
             )
-            ax.plot(run["iteration"], line, color=_colour(name, i), lw=2.4, label=says)
+            # Between two failures there is no line to draw, but a dash.
+            there = np.concatenate([[False], np.isfinite(line), [False]])
+            alone = np.flatnonzero(there[1:-1] & ~there[:-2] & ~there[2:]).tolist()
+            ax.plot(
+                run["iteration"], line, color=_colour(name, i), lw=2.4, label=says, marker="_", ms=7, mew=2.4,
+                markevery=alone,
+            )  # fmt: skip
             _failed(ax, run, "mse")
-            _metric_axis(ax, {name: run}, "mse", log=log)
-            _naive_level(ax, naive)
+            _metric_axis(ax, [run], "mse", log=log)
+            for level in _naive_levels(naive, "mse"):
+                _level(ax, *level)
             _early_stop(ax, {name: run}, early_stop)
             if len(runs) > 1:
                 ax.set_title(_label(name))
@@ -386,7 +396,7 @@ METRICS: Mapping[str, Metric] = {
     "mae": Metric(HEADINGS["mae"], log=True),
     "r2": Metric(HEADINGS["r2"], spec=".4f"),
     "seconds": Metric("Time of the iteration (s)", log=True, unit=" s"),
-    "cumulative_seconds": Metric("Cumulative time (s)", spec=",.0f", unit=" s"),
+    "cumulative_seconds": Metric("Cumulative time (s)", log=True, spec=",.0f", unit=" s"),
     "cpu_percent": Metric(HEADINGS["cpu_percent"], spec=".2f", unit=" %"),
     "peak_rss_mb": Metric(HEADINGS["peak_rss_mb"], spec=",.0f", unit=" MB"),
 }
@@ -405,6 +415,8 @@ def metric_over_iterations(
 ) -> Figure:
     """One column of the records over the iterations (generator paper, figures 17 to 20; GAN paper, figures 9 to 14).
 
+    Several tuners get a panel each, all with the same axes.
+
     Parameters
     ----------
     records, tuner
@@ -420,7 +432,7 @@ def metric_over_iterations(
     claims : bool
         Draw what the papers' text states for this metric (`helpers.published.CLAIMED` and averages).
     log : bool, optional
-        Logarithmic axis; by default as in `METRICS`. R2 below -1 is compressed instead.
+        Logarithmic axis; by default as in `METRICS`. R² far below -1 is compressed instead.
 
     Raises
     ------
@@ -431,36 +443,97 @@ def metric_over_iterations(
         raise ValueError(f"Unknown metric {metric!r}; valid metrics are {', '.join(METRICS)}.")
     runs = _runs(records, tuner, metric)
     printed = {name: run for name, run in _runs(published, tuner).items() if metric in run}
+    return _over_iterations(
+        runs,
+        printed,
+        metric,
+        log=METRICS[metric].log if log is None else log,
+        average=average,
+        claims=claims,
+        levels=_naive_levels(naive, metric),
+    )
+
+
+def _over_iterations(
+    runs: Mapping[str, pd.DataFrame],
+    printed: Mapping[str, pd.DataFrame],
+    metric: str,
+    *,
+    log: bool,
+    best: bool = False,
+    average: bool = False,
+    claims: bool = False,
+    early_stop: int | None = None,
+    levels: Sequence[tuple[float, str, str, Any]] = (),
+) -> Figure:
+    """One tuner in one panel, or several below each other on the same axes, each named and described above its panel.
+
+    `levels` are horizontal lines of all panels: value, colour, label, line style.
+    """
+    names = list(runs) if len(runs) == 1 else list(dict.fromkeys([*runs, *printed]))
+    several = len(names) > 1
     with style():
-        fig, ax = new(5.6, 3.1)
-        _draw_runs(ax, runs, metric, published=printed)
-        if average:
-            for i, (name, run) in enumerate(runs.items()):
-                mean = run[metric].mean()
-                said = f"average {_amount(mean, metric)}"
-                _level(ax, mean, _colour(name, i), f"{_label(name)}: {said}" if len(runs) > 1 else said, ls="--")
-        if claims:
-            _draw_claims(ax, runs, metric)
-        _metric_axis(ax, runs, metric, log=METRICS[metric].log if log is None else log)
-        if naive is not None:
-            _level(ax, naive, COLOURS["naive"], f"yesterday's close: {_amount(naive, metric)}")
-        _legend(fig, ax)
+        height = 0.9 + 1.75 * len(names) if several else 3.1
+        fig, axes = new(5.6, height, len(names), 1, sharex=True, sharey=True, squeeze=False)
+        for i, (ax, name) in enumerate(zip(axes[:, 0], names, strict=True)):
+            mine = {name: runs[name]} if name in runs else {}
+            theirs = {k: run for k, run in printed.items() if k == name or not several}
+            _draw_runs(ax, mine, metric, published=theirs, best=best, position=i)
+            if average and mine:
+                mean = runs[name][metric].mean()
+                whose = f"{_label(name)}: " if several else ""
+                _level(ax, mean, _colour(name, i), f"{whose}average {_amount(mean, metric)}", ls="--")
+            if claims:
+                _draw_claims(ax, name, metric)
+            _metric_axis(ax, [*runs.values(), *printed.values()], metric, log=log)
+            for level in levels:
+                _level(ax, *level)
+            _early_stop(ax, runs, early_stop)
+        if several:
+            _name_panels(fig, axes[:, 0], [(_label(name), _colour(name, i)) for i, name in enumerate(names)])
+        else:
+            _legend(fig, axes[0, 0])
         return fig
 
 
-def _draw_claims(ax: Axes, runs: Mapping[str, pd.DataFrame], metric: str) -> None:
-    for name in runs:
-        label = f"{_label(name)}, paper's text"
-        claim = papers.CLAIMED.get((name, metric))
-        stated = papers.headline(name) if name in papers.FILES else None
-        mean = {"cpu_percent": stated and stated.cpu_percent, "peak_rss_mb": stated and stated.memory_mb}.get(metric)
-        if mean is not None:
-            _level(ax, mean, COLOURS["published"], f"{label}: average {_amount(mean, metric)}", ls="-.")
-        if claim is not None and claim.low is not None and claim.high is not None:
-            ax.axhspan(claim.low, claim.high, color=_colour(name), alpha=0.12, lw=0, label=f"{label}: {claim.says}")
-        elif claim is not None:
-            level = claim.high if claim.high is not None else claim.low
-            _level(ax, level, _colour(name), f"{label}: {claim.says}", ls=":")
+def _name_panels(fig: Figure, axes: Sequence[Axes], names: Sequence[tuple[str, str]]) -> None:
+    """Above each panel the tuner's name and what belongs to it alone; in the legend what the panels have in common."""
+    common: dict[str, Any] = {}
+    for ax, (name, colour) in zip(axes, names, strict=True):
+        notes = []
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            note = label.removeprefix(name).lstrip(":, ")
+            if label == note:
+                common.setdefault(label, handle)
+                continue
+            if note.startswith("as published"):
+                common.setdefault("as published", handle)
+            if note.startswith("paper's text"):
+                common.setdefault("paper's text", Line2D([], [], color="#777777", lw=6, alpha=0.25))
+            if ":" in note or note.startswith(("best", "average")):
+                notes.append(f"ours: {note}" if note.startswith("best") else note)
+        ax.set_title(name, color=colour)
+        ax.set_title("\n".join(notes), loc="right", fontsize=8.5, fontweight="normal")
+    fig.supylabel(axes[0].get_ylabel(), fontsize=10)
+    for ax in axes:
+        ax.set_ylabel("")
+    for ax in axes[:-1]:
+        ax.set_xlabel("")
+    _place_legend(fig, list(common.values()), list(common))
+
+
+def _draw_claims(ax: Axes, name: str, metric: str) -> None:
+    label = f"{_label(name)}, paper's text"
+    claim = papers.CLAIMED.get((name, metric))
+    stated = papers.headline(name) if name in papers.FILES else None
+    mean = {"cpu_percent": stated and stated.cpu_percent, "peak_rss_mb": stated and stated.memory_mb}.get(metric)
+    if mean is not None:
+        _level(ax, mean, COLOURS["published"], f"{label}: average {_amount(mean, metric)}", ls="-.")
+    if claim is not None and claim.low is not None and claim.high is not None:
+        ax.axhspan(claim.low, claim.high, color=_colour(name), alpha=0.16, lw=0, label=f"{label}: {claim.says}")
+    elif claim is not None:
+        level = claim.high if claim.high is not None else claim.low
+        _level(ax, level, _colour(name), f"{label}: {claim.says}", ls=":")
 
 
 def forecast(
@@ -509,34 +582,48 @@ def forecast(
     # A shuffled split leaves most trading days out: a line alone would suggest that nothing is missing between points.
     trading_days = max(len(pd.bdate_range(table.index[0], table.index[-1])), 1)
     scattered, dense = len(table) < 0.8 * trading_days, len(table) > 1000
-    points: dict[str, Any] = {"lw": 0.7 if scattered or dense else 1.4}
-    if scattered:
-        points |= {"marker": "o", "ms": 1.0 if dense else 2.8}
-    drawn = {
-        "naive": (COLOURS["naive"], (0, (4, 1.5)), f"Yesterday's close: MSE {number(naive_mse)}"),
-        "predicted": (_colour(tuner), "-", f"{_label(tuner)}'s best LSTM: MSE {number(mse)}"),
-        "actual": (COLOURS["actual"], "-", "Actual close"),
+    # Yesterday's close is a wide pale line, so that a forecast that repeats it is seen upon it, in grey too.
+    drawn: dict[str, tuple[str, dict[str, Any]]] = {
+        "naive": (f"Yesterday's close: MSE {number(naive_mse)}", {"color": COLOURS["naive"], "lw": 3.5, "alpha": 0.6}),
+        "predicted": (
+            f"{_label(tuner)}'s best LSTM: MSE {number(mse)}",
+            {"color": _colour(tuner), "lw": 1.4, "ls": (0, (4, 1))},
+        ),
+        "actual": ("Actual close", {"color": COLOURS["actual"], "lw": 1.0}),
     }
+    for name, marker, size in (("naive", "o", 5.5), ("predicted", "D", 2.8), ("actual", "o", 2.8)):
+        if dense:  # thousands of points would make a file of megabytes that nothing can be read in
+            drawn[name][1].update({"lw": 0.7, "ls": "-", "alpha": 1.0, "rasterized": True})
+        elif scattered:
+            drawn[name][1].update({"marker": marker, "ms": size, "mew": 0})
+        if dense and scattered:
+            drawn[name][1].update({"marker": "o", "ms": 1.0, "mew": 0, "ls": "none"})
     with style():
         heights = {"height_ratios": [2.4, 1]} if errors else {}
         fig, axes = new(5.6, 4.2 if errors else 3.0, 2 if errors else 1, 1, sharex=True, squeeze=False, **heights)
         ax = axes[0, 0]
-        for name, (colour, line, label) in drawn.items():
-            ax.plot(table.index, table[name], color=colour, ls=line, label=label, **points)
+        for name, (label, options) in drawn.items():
+            ax.plot(table.index, table[name], label=label, **options)
         ax.set_ylabel(f"{symbol} close\n(index points)")
+        if table["actual"].min() > 0 and table["actual"].max() > 20 * table["actual"].min():
+            _price_axis(ax, table["actual"], log=True)
         ax.yaxis.set_major_formatter(thousands())
         if errors:
             low = axes[1, 0]
             low.axhline(0, color=COLOURS["actual"], lw=0.9)
             missed = {name: table["actual"] - table[name] for name in ("predicted", "naive")}
             for name in sorted(missed, key=lambda name: -missed[name].abs().mean()):  # the smaller errors in front
-                colour, line, _ = drawn[name]
-                low.plot(table.index, missed[name], color=colour, ls=line, **{**points, "lw": 0.6 if dense else 1.0})
-            low.set_ylabel("Actual minus\nforecast")
+                options = drawn[name][1]
+                thin = {key: min(options[key], most) for key, most in (("lw", 1.6), ("ms", 3.0)) if key in options}
+                low.plot(table.index, missed[name], **options | thin)
+            low.set_ylabel("Actual minus\nforecast (points)")
             low.yaxis.set_major_formatter(thousands())
-        _date_axis(axes[-1, 0], table.index[0], table.index[-1])
-        handles, labels = ax.get_legend_handles_labels()
-        _place_legend(fig, handles[::-1], labels[::-1])
+        date_axis(axes[-1, 0], table.index[0], table.index[-1])
+        handles = [Line2D([], [], **{"ls": "-", **options}) for _, options in drawn.values()]
+        if dense:
+            for handle in handles:
+                handle.set(linewidth=2, linestyle="-")
+        _place_legend(fig, handles[::-1], [label for label, _ in drawn.values()][::-1])
         return fig
 
 
@@ -623,6 +710,8 @@ def hyperparameters_over_iterations(
 ) -> Figure:
     """Each hyperparameter over the iterations, one panel each (generator paper, figure 21; GAN paper, appendix C).
 
+    Several tuners stand side by side, a column each.
+
     Parameters
     ----------
     records, tuner, published
@@ -634,30 +723,54 @@ def hyperparameters_over_iterations(
         If a table is empty or lacks a column.
     """
     runs, printed = _runs(records, tuner, *HYPERPARAMETERS), _runs(published, tuner, *HYPERPARAMETERS)
-    longest = max(run["iteration"].max() for run in runs.values())
+    several = len(runs) > 1
+    longest = max(run["iteration"].max() for run in [*runs.values(), *printed.values()])
     with style():
-        fig, axes = new(6.4, 6.0, 3, 2, sharex=True)
-        for ax, name in zip(axes.flat, HYPERPARAMETERS, strict=True):
-            _draw_runs(ax, runs, name, published=printed, small=True)
-            ax.set_title(HEADINGS[name])
-            if name == "learning_rate":
-                ax.set_yscale("log")
-                ax.yaxis.set_major_locator(ticker.LogLocator(10, numticks=8))
-                ax.yaxis.set_minor_locator(ticker.NullLocator())
-            elif name == "batch_size":
-                ax.set_yscale("log", base=2)
-                ax.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,.0f}"))
-            elif name == "dropout_rate":
-                ax.yaxis.set_major_locator(ticker.MultipleLocator(0.2))
-                ax.set_ylim(0, 1)
+        if several:
+            fig, axes = new(6.4, 1.2 + 1.1 * len(HYPERPARAMETERS), 6, len(runs), sharex=True, sharey="row")
+            panels = [list(row) for row in axes]
+        else:
+            fig, axes = new(6.4, 6.0, 3, 2, sharex=True)
+            panels = [[ax] for ax in axes.flat]
+        for row, name in zip(panels, HYPERPARAMETERS, strict=True):
+            for i, (ax, (who, run)) in enumerate(zip(row, runs.items(), strict=True)):
+                theirs = {k: v for k, v in printed.items() if k == who or not several}
+                _draw_runs(ax, {who: run}, name, published=theirs, small=True, position=i)
+                _hyperparameter_axis(ax, name)
+                ax.set_xlim(0.5, longest + 0.5)
+                ax.xaxis.set_major_locator(ticker.MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
+            if several:
+                row[0].set_ylabel(HEADINGS[name].replace(" (", "\n(").replace(" per", "\nper"), fontsize=9)
             else:
-                ax.yaxis.set_major_locator(ticker.MaxNLocator(5, integer=True))
-            ax.set_xlim(0.5, longest + 0.5)
-            ax.xaxis.set_major_locator(ticker.MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
+                row[0].set_title(HEADINGS[name])
         for ax in axes[-1]:
             ax.set_xlabel("Iteration")
-        _legend(fig, axes[0, 0])
+        if several:
+            for i, (ax, who) in enumerate(zip(axes[0], runs, strict=True)):
+                ax.set_title(_label(who), color=_colour(who, i), fontsize=9.5)
+            fig.align_ylabels(axes[:, 0])
+            handles = [line for ax in axes[0] for line in ax.lines if str(line.get_label()).endswith("as published")][
+                :1
+            ]
+            _place_legend(fig, handles, ["as published"] * len(handles))
+        else:
+            _legend(fig, axes[0, 0])
         return fig
+
+
+def _hyperparameter_axis(ax: Axes, name: str) -> None:
+    if name == "learning_rate":
+        ax.set_yscale("log")
+        ax.yaxis.set_major_locator(ticker.LogLocator(10, numticks=8))
+        ax.yaxis.set_minor_locator(ticker.NullLocator())
+    elif name == "batch_size":
+        ax.set_yscale("log", base=2)
+        ax.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    elif name == "dropout_rate":
+        ax.yaxis.set_major_locator(ticker.MultipleLocator(0.2))
+        ax.set_ylim(0, 1)
+    else:
+        ax.yaxis.set_major_locator(ticker.MaxNLocator(5, integer=True))
 
 
 # What the functions above share.
@@ -716,6 +829,7 @@ def _draw_runs(
     published: Mapping[str, pd.DataFrame],
     small: bool = False,
     best: bool = False,
+    position: int = 0,
 ) -> None:
     for name, run in published.items():
         ax.plot(
@@ -723,7 +837,7 @@ def _draw_runs(
             marker=MARKERS.get(name, "o"), ms=2.8, mfc="white", mew=0.7,
             label=f"{_label(name)}, as published{_said_best(run, column) if best else ''}",
         )  # fmt: skip
-    for i, (name, run) in enumerate(runs.items()):
+    for i, (name, run) in enumerate(runs.items(), position):
         crowded = len(run) > 40 or small
         colour, line, marker = _colour(name, i), LINES.get(name, "-"), MARKERS.get(name, "o")
         ax.plot(
@@ -753,21 +867,24 @@ def _failed(ax: Axes, run: pd.DataFrame, column: str) -> None:
         )  # fmt: skip
 
 
-def _metric_axis(ax: Axes, runs: Mapping[str, pd.DataFrame], metric: str, *, log: bool) -> None:
-    values = pd.concat([run[metric] for run in runs.values()])
+def _metric_axis(ax: Axes, runs: Sequence[pd.DataFrame], metric: str, *, log: bool) -> None:
+    worst = min(run[metric].min() for run in runs)
     ax.set_xlabel("Iteration")
     ax.set_ylabel(METRICS[metric].label)
-    ax.set_xlim(0.5, max(run["iteration"].max() for run in runs.values()) + 0.5)
+    ax.set_xlim(0.5, max(run["iteration"].max() for run in runs) + 0.5)
     ax.xaxis.set_major_locator(ticker.MaxNLocator(11, integer=True, steps=[1, 2, 5, 10]))
     if log:
         ax.set_yscale("log")
+        if METRICS[metric].unit:
+            ax.yaxis.set_major_formatter(thousands())
     elif metric == "r2":
         ax.axhline(0, color="#777777", lw=0.8)
-        if values.min() < -1:
+        if worst < -4:
             ax.set_yscale("symlog", linthresh=1)
-            ax.set_ylim(1.6 * values.min(), 1.4)
+            ax.set_ylim(1.6 * worst, 1.4)
             ax.yaxis.set_major_formatter(thousands())
     else:
+        ax.set_ymargin(0.08)
         ax.set_ylim(bottom=0)
         ax.yaxis.set_major_formatter(thousands())
 
@@ -776,9 +893,10 @@ def _level(ax: Axes, value: float, colour: str, label: str, ls: Any = (0, (1.2, 
     ax.axhline(value, color=colour, lw=1.6, ls=ls, label=label)
 
 
-def _naive_level(ax: Axes, naive: float | None) -> None:
-    if naive is not None:
-        _level(ax, naive, COLOURS["naive"], f"yesterday's close: {number(naive)}")
+def _naive_levels(naive: float | None, metric: str) -> list[tuple[float, str, str, Any]]:
+    if naive is None:
+        return []
+    return [(naive, COLOURS["naive"], f"yesterday's close: {_amount(naive, metric)}", (0, (1.2, 1.2)))]
 
 
 def _early_stop(ax: Axes, runs: Mapping[str, pd.DataFrame], iteration: int | None) -> None:
@@ -818,15 +936,28 @@ def _price_axis(ax: Axes, close: pd.Series, *, log: bool) -> None:
     ax.yaxis.set_major_formatter(thousands())
 
 
-def _date_axis(ax: Axes, first: pd.Timestamp, last: pd.Timestamp) -> None:
+def date_axis(ax: Axes, first: pd.Timestamp, last: pd.Timestamp) -> None:
+    """Dates from `first` to `last`: years over long spans, else months or days with the year below where it is new."""
     span = last - first
     pad = span * 0.01
     ax.set_xlim(first - pad, last + pad)
-    if span > pd.Timedelta(days=3 * 365):
-        locator: mdates.DateLocator = mdates.AutoDateLocator(minticks=4, maxticks=9)
-        ax.xaxis.set_major_locator(locator)
-        ax.xaxis.set_major_formatter(mdates.DateFormatter("%Y"))
-    else:
-        locator = mdates.AutoDateLocator(minticks=4, maxticks=8)
-        ax.xaxis.set_major_locator(locator)
-        ax.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
+    years = span > pd.Timedelta(days=3 * 365)
+    locator = mdates.AutoDateLocator(minticks=4, maxticks=9 if years else 8)
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(mdates.DateFormatter("%Y") if years else _Months())
+
+
+class _Months(ticker.Formatter):
+    """Months, or days where a month has several ticks; the year stands under the first tick of each."""
+
+    def __call__(self, value: float, position: int | None = None) -> str:
+        return f"{mdates.num2date(value):%-d %b %Y}"  # what a reader's pointer shows
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        days = [mdates.num2date(value) for value in values]
+        form = "%b" if all(day.day == 1 for day in days) else "%-d %b"
+        before = [None, *(day.year for day in days)]
+        return [
+            f"{day:{form}}\n{day:%Y}" if day.year != year else f"{day:{form}}"
+            for day, year in zip(days, before, strict=False)
+        ]

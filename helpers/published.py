@@ -83,8 +83,8 @@ class Claim:
 
 # What the text states beside the tables; the tables hold no R2, RMSE, MAE, CPU or memory.
 CLAIMED: Mapping[tuple[str, str], Claim] = {
-    ("generator", "r2"): Claim(0.8, 1.0, "R2 around 0.8 to 1.0", "generator paper, section 4.3.3.1"),
-    ("bayesian", "r2"): Claim(-0.4, 0.8, "R2 from around 0.8 down to -0.4", "generator paper, section 4.3.3.1"),
+    ("generator", "r2"): Claim(0.8, 1.0, "R² around 0.8 to 1.0", "generator paper, section 4.3.3.1"),
+    ("bayesian", "r2"): Claim(-0.4, 0.8, "R² from around 0.8 down to −0.4", "generator paper, section 4.3.3.1"),
     ("generator", "rmse"): Claim(None, 0.10, "RMSE consistently below 0.10", "generator paper, section 4.3.3.2"),
     ("bayesian", "rmse"): Claim(0.15, 0.20, "RMSE frequently 0.15 to 0.20", "generator paper, section 4.3.3.2"),
     ("generator", "mae"): Claim(None, 0.06, "MAE mostly under 0.06", "generator paper, section 4.3.3.3"),

@@ -76,7 +76,7 @@ def replayed(
                     found = replication.agreement(frame, table, name, quantity=quantity)
                 except replication.ReplayError:
                     continue
-                said = f"rank corr. {found.spearman.value:.2f}\nwithin ×3: {found.within.value:.0%}"
+                said = f"rank corr. {found.spearman.value:.2f}\nwithin ×3: {found.within.value:.0%}".replace("-", "−")
                 ax.text(
                     0.04,
                     0.96,
@@ -181,7 +181,12 @@ def low_shares(published: np.ndarray, simulated: Mapping[str, np.ndarray]) -> Fi
     published : numpy.ndarray, shape (iterations, 6)
     simulated : mapping of str to numpy.ndarray, shape (runs, iterations, 6)
     """
-    colours = (COLOURS["generator"], COLOURS["gan"], COLOURS["bayesian"], COLOURS["bayesian_warped"])
+    looks = {  # anything else gets what is left
+        "feedback": (COLOURS["generator"], "-", 1.5),
+        "no feedback": (COLOURS["generator_zero"], (0, (5, 1.5)), 2.4),
+        "random": (COLOURS["random"], (0, (1, 1)), 1.8),
+    }
+    spare = [("#AA4499", "-.", 1.5), ("#999933", (0, (3, 1, 1, 1, 1, 1)), 1.5)]
     with style():
         fig, ax = new(5.6, 3.0)
         iterations = np.arange(1, len(published) + 1)
@@ -189,45 +194,58 @@ def low_shares(published: np.ndarray, simulated: Mapping[str, np.ndarray]) -> Fi
             iterations, (published < search_shape.LOW).mean(axis=1), where="mid", color=COLOURS["published"], lw=2.2,
             label="as published",
         )  # fmt: skip
-        for (name, paths), colour, ls in zip(simulated.items(), colours, ("-", (0, (5, 1.5)), "-.", ":"), strict=False):
+        for i, (name, paths) in enumerate(simulated.items()):
+            colour, ls, lw = looks.get(name, spare[i % len(spare)])
             shares = search_shape.low_by_iteration(paths)
-            ax.plot(
-                iterations[: len(shares)], shares, color=colour, ls=ls, label=f"{name}, mean of {len(paths)} searches"
-            )
+            label = f"{name}, mean of {len(paths):,} searches"
+            ax.plot(iterations[: len(shares)], shares, color=colour, ls=ls, lw=lw, label=label)
         ax.set_xlabel("Iteration")
         ax.set_ylabel("Values at the lower end")
         ax.set_ylim(-0.03, 1.03)
         ax.yaxis.set_major_formatter(ticker.PercentFormatter(1.0, decimals=0))
-        ax.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
+        ax.set_xlim(0.5, len(published) + 0.5)
+        ax.xaxis.set_major_locator(ticker.MaxNLocator(11, integer=True, steps=[1, 2, 5, 10]))
         fig.legend(loc="outside upper left", ncols=2)
         return fig
 
 
-def lags(correlations: Mapping[str, Sequence[float]], *, colours: Mapping[str, str] | None = None) -> Figure:
-    """Correlation of a forecast's daily changes with the close's changes k days before.
+def lags(correlations: Mapping[str, Sequence[float]]) -> Figure:
+    """Correlation of a forecast's daily changes with the close's changes k days before, one panel a configuration.
 
     Parameters
     ----------
     correlations : mapping of str to sequence of float
-        By legend: values at the lags of `replication.LAGS`.
-    colours : mapping of str to str, optional
+        "<configuration>, <reading>" -> values at the lags of `replication.LAGS`.
     """
-    spare = (COLOURS["generator"], COLOURS["gan"], COLOURS["bayesian"], COLOURS["bayesian_warped"])
+    panels: dict[str, dict[str, Sequence[float]]] = {}
+    for name, values in correlations.items():
+        configuration, _, reading = name.rpartition(", ")
+        panels.setdefault(configuration, {})[reading] = values
+    readings = list(dict.fromkeys(reading for shown in panels.values() for reading in shown))
+    tables = {text: table for table, text in replication.TABLE_NAMES.items()}
+    styles = [
+        {"ls": "-", "marker": "o"},
+        {"ls": (0, (4, 1.5)), "marker": "D", "mfc": "white"},
+        {"ls": ":", "marker": "^"},
+    ]
+    looks = {reading: styles[i % len(styles)] for i, reading in enumerate(readings)}
     with style():
-        fig, ax = new(5.6, 3.2)
-        ax.axhline(0, color="#777777", lw=0.8)
-        ax.axvline(0, color="#777777", lw=0.8, ls=":")
-        for i, (name, values) in enumerate(correlations.items()):
-            colour = (colours or {}).get(name, spare[i % len(spare)])
-            values = np.asarray(values, dtype=float)
-            ax.plot(replication.LAGS, values, color=colour, marker="os^D"[i % 4], label=name)
-        ax.annotate("anticipates", (0.02, 0.97), xycoords="axes fraction", va="top", fontsize=9, color="#444444")
-        ax.annotate(
-            "follows late", (0.98, 0.97), xycoords="axes fraction", va="top", ha="right", fontsize=9, color="#444444"
-        )
-        ax.set_xlabel("Lag of the forecast behind the close, trading days")
-        ax.set_ylabel("Correlation of daily changes")
-        ax.xaxis.set_major_locator(ticker.MultipleLocator(1))
-        ax.set_ylim(top=max(1.05, ax.get_ylim()[1]))
-        fig.legend(loc="outside upper left", ncols=1)
+        fig, axes = new(max(3.6, 0.6 + 3.0 * len(panels)), 3.3, 1, max(1, len(panels)), sharey=True, squeeze=False)
+        for ax, (configuration, shown) in zip(axes[0], panels.items(), strict=False):
+            colour = next((COLOURS[t] for text, t in tables.items() if configuration.startswith(text)), "#444444")
+            ax.axhline(0, color="#777777", lw=0.8)
+            ax.axvline(0, color="#777777", lw=0.8, ls=":")
+            for reading, values in shown.items():
+                ax.plot(replication.LAGS, np.asarray(values, dtype=float), color=colour, ms=4, **looks[reading])
+            for x, side, text in ((0.02, "left", "anticipates"), (0.98, "right", "follows late")):
+                ax.annotate(text, (x, 0.99), xycoords="axes fraction", va="top", ha=side, fontsize=8.5, color="#444444")
+            ax.set_title(configuration, fontsize=9, color=colour)
+            ax.xaxis.set_major_locator(ticker.MultipleLocator(1))
+            ax.tick_params(labelsize=8)
+        axes[0, 0].set_ylim(top=max(1.1, axes[0, 0].get_ylim()[1]))  # once, for the shared axis
+        fig.supxlabel("Lag of the forecast behind the close (trading days)", fontsize=10)
+        fig.supylabel("Correlation of daily changes", fontsize=10)
+        handles = [Line2D([], [], color="#444444", ms=4, label=reading, **looks[reading]) for reading in readings]
+        if handles:
+            fig.legend(handles=handles, loc="outside upper center", ncols=len(handles))
         return fig

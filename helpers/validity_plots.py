@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -10,10 +11,9 @@ from matplotlib import ticker
 from matplotlib.lines import Line2D
 
 from helpers.figures import COLOURS, Figure, new, number, style, thousands
-from helpers.plots import EPISODES
+from helpers.plots import EPISODES, date_axis
 
-LEVEL, CHANGE, NAIVE = COLOURS["gan"], COLOURS["predicted"], COLOURS["naive"]
-OTHERS = ("#009E73", "#7B52AB", "#666666", "#8C6D1F")
+LEVEL, CHANGE, NAIVE = COLOURS["level"], COLOURS["change"], COLOURS["naive"]
 TARGETS = {"level": ("LSTM, level", LEVEL, "s"), "change": ("LSTM, change", CHANGE, "o")}
 
 
@@ -47,31 +47,46 @@ def leaks(table: pd.DataFrame) -> Figure:
         return fig
 
 
-def lags(correlations: Mapping[str, np.ndarray], k: np.ndarray) -> Figure:
-    """Correlation of a forecast's daily change with the close's change k days before.
+def _colour(name: str) -> str:
+    """The colour of the tuner or model that `name` speaks of."""
+    words = ("generator", "bayesian", "gan", "level", "change", "drift", "arima")
+    return next((COLOURS[word] for word in words if word in name.lower()), COLOURS["actual"])
+
+
+def lags(correlations: Mapping[str, np.ndarray], k: np.ndarray, *, columns: int = 3) -> Figure:
+    """Correlation of a forecast's daily change with the close's change k days before, one panel a forecaster.
 
     Parameters
     ----------
     correlations : mapping of str to numpy.ndarray
-        Forecaster -> values, shape of `k`.
+        Forecaster -> values, shape of `k`; the first is drawn pale in every panel.
     k : numpy.ndarray of int
+    columns : int
+        Panels in a row.
     """
-    colours = (NAIVE, LEVEL, CHANGE, *OTHERS)
+    first, *names = correlations
+    rows = max(1, math.ceil(len(names) / columns))
     with style():
-        fig, ax = new(6.0, 3.4)
-        ax.axvspan(0.5, 1.5, color="#F4EBD3", lw=0, zorder=0)
-        ax.axhline(0, color="#777777", lw=0.8)
-        for i, (name, values) in enumerate(correlations.items()):
-            marker = "os^Dvx+"[i % 7]
-            wide = {"lw": 4, "alpha": 0.55} if i == 0 else {"lw": 1.3}
-            ax.plot(k, values, marker=marker, color=colours[i % len(colours)], label=name, **wide)
-        ax.set_xticks(k)
-        ax.set_xlabel("Lag k (days); 0: the day forecast, 1: the day before")
-        ax.set_ylabel("Correlation with the close's change")
-        ax.annotate(
-            "repeats yesterday", (1, 1.0), xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize=9
-        )
-        fig.legend(loc="outside right center")
+        fig, axes = new(6.4, 1.1 + 1.45 * rows, rows, columns, sharex=True, sharey=True, squeeze=False)
+        for ax, name in zip(axes.flat, names, strict=False):
+            ax.axvspan(0.5, 1.5, color="#E6E6E6", lw=0, zorder=0)
+            ax.axhline(0, color="#777777", lw=0.8)
+            ax.plot(k, correlations[first], color=NAIVE, lw=3.5, alpha=0.6)
+            ax.plot(k, correlations[name], color=_colour(name), marker="o", ms=3.5, lw=1.3)
+            ax.set_title(name, fontsize=8, color=_colour(name))
+            ax.set_xticks(k)
+        for ax in list(axes.flat)[len(names) :]:
+            ax.set_visible(False)
+        for column in range(min(columns, len(names))):  # the lowest panel of a column may lie above an empty place
+            axes[(len(names) - 1 - column) // columns, column].tick_params(labelbottom=True)
+        fig.supxlabel("Lag k (days); 0: the day forecast, 1: the day before", fontsize=10)
+        fig.supylabel("Correlation with the close's change", fontsize=10)
+        handles = [
+            Line2D([], [], color="#444444", marker="o", ms=3.5, lw=1.3, label="forecast"),
+            Line2D([], [], color=NAIVE, lw=3.5, alpha=0.6, label=first),
+            Line2D([], [], color="#E6E6E6", lw=8, label="repeats yesterday"),
+        ]
+        fig.legend(handles=handles, loc="outside upper center", ncols=3)
         return fig
 
 
@@ -86,19 +101,22 @@ def last_days(panels: Mapping[str, pd.DataFrame]) -> Figure:
     with style():
         fig, axes = new(6.4, 0.7 + 2.2 * len(panels), len(panels), 1, squeeze=False)
         for ax, (title, frame) in zip(axes[:, 0], panels.items(), strict=True):
+            # Days of a shuffled split are marked: a line alone would suggest that nothing is missing between them.
+            scattered = len(frame) < 0.8 * len(pd.bdate_range(frame.index[0], frame.index[-1]))
+            dots = {"marker": "o", "ms": 2.4, "mew": 0} if scattered else {}
             ax.plot(frame.index, frame["yesterday"], color=NAIVE, lw=4, alpha=0.55)
-            ax.plot(frame.index, frame["close"], color=COLOURS["actual"], lw=1)
-            ax.plot(frame.index, frame["forecast"], color=CHANGE, lw=1.2, ls=(0, (4, 1)))
-            ax.set_title(title, fontsize=9.5)
+            ax.plot(frame.index, frame["close"], color=COLOURS["actual"], lw=1, **dots)
+            ax.plot(frame.index, frame["forecast"], color=_colour(title), lw=1.4, ls=(0, (4, 1)), **dots)
+            ax.set_title(title, fontsize=9.5, color=_colour(title))
             ax.yaxis.set_major_formatter(thousands())
             ax.yaxis.set_major_locator(ticker.MaxNLocator(5))
             ax.tick_params(axis="x", labelsize=8)
-            ax.xaxis.set_major_locator(ticker.MaxNLocator(6))
+            date_axis(ax, frame.index[0], frame.index[-1])
         fig.supylabel("Close (index points)", fontsize=10)
         handles = [
             Line2D([], [], color=NAIVE, lw=4, alpha=0.55, label="yesterday's close"),
             Line2D([], [], color=COLOURS["actual"], lw=1, label="close"),
-            Line2D([], [], color=CHANGE, lw=1.2, ls=(0, (4, 1)), label="forecast"),
+            Line2D([], [], color="#555555", lw=1.4, ls=(0, (4, 1)), label="forecast"),
         ]
         fig.legend(handles=handles, loc="outside upper center", ncols=3)
         return fig
@@ -176,6 +194,7 @@ def series(ratios: pd.DataFrame, attainable: Mapping[str, float]) -> Figure:
                     ax.annotate(
                         f"median {values.median():,.4g}", (values.max(), row + offset), (7, 0),
                         textcoords="offset points", va="center", fontsize=8,
+                        bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 0.6},
                     )  # fmt: skip
             if name in attainable:
                 ax.plot(attainable[name], row, "|", color=COLOURS["actual"], ms=22, mew=1.5)
@@ -209,10 +228,12 @@ def cumulative(gaps: Mapping[str, Mapping[str, pd.Series]]) -> Figure:
         for ax, (name, curves) in zip(axes[:, 0], gaps.items(), strict=True):
             ax.axhline(0, color=NAIVE, lw=2.5)
             for i, (label, gap) in enumerate(curves.items()):
-                ax.plot(gap.index, gap, color=(CHANGE, *OTHERS)[i % 5], ls=("-", "--", ":", "-.")[i % 4], label=label)
+                ax.plot(gap.index, gap, color=_colour(label), ls=("-", "--", ":", "-.")[i % 4], label=label)
             ax.set_title(name)
-            ax.xaxis.set_major_locator(ticker.MaxNLocator(6))
             ax.tick_params(axis="x", labelsize=8)
+            if curves:
+                days = next(iter(curves.values())).index
+                date_axis(ax, days[0], days[-1])
         fig.supylabel("Gain on yesterday's close (%²)", fontsize=10)
         handles, labels = axes[0, 0].get_legend_handles_labels()
         fig.legend(

@@ -329,7 +329,7 @@ figures.save(
     "B-fig07",
     caption="Left: how often the generator with the paper's feedback ends below itself with another or none, by "
     f"problem, Wilson's 95 % intervals. Right: cosine between an update's effect on the proposal and the way downhill, "
-    f"mean over {direction_seeds} searches on {name_of(first)}; in the legend the mean over all updates with 95 % "
+    f"mean over {direction_seeds} searches on {name_of(first)}; above each panel the mean over all updates with 95 % "
     f"intervals over the searches. {said}",
     ours=f"mean cosine with the way downhill: {pointing}",
     **saved,

@@ -271,7 +271,7 @@ figures.save(
     fig,
     "V-fig02",
     caption="Correlation of the forecast's daily change with the close's change k days before, test "
-    f"part. A peak at 1 repeats what has happened. {where}",
+    f"part, one panel a forecast, yesterday's close pale. A peak at 1 repeats what has happened. {where}",
     ours="; ".join(f"{s['Forecast']}: {s['Lag 0']:.2f} at lag 0, {s['Lag 1']:.2f} at lag 1" for s in shares[:3]),
     **saved,
 )

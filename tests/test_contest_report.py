@@ -184,13 +184,38 @@ def test_the_ladder_has_a_row_a_tuner_and_a_panel_a_problem():
 @pytest.mark.parametrize("seconds", [False, True])
 def test_curves_end_at_the_median_of_the_results(seconds):
     fig = contest_plots.curves({ONE: FRAME}, NAIVE, ["random", "gan", "cmaes"], seconds=seconds)
-    drawn = lines_of(fig.axes[0])
-    assert set(drawn) == {"Random search", "GAN"}, "CMA-ES took no part"
+    panels = [ax for ax in fig.axes if ax.get_visible()]
+    assert [ax.get_title(loc="left").strip() for ax in panels] == ["GAN"], (
+        "CMA-ES took no part, random search is everywhere"
+    )
+    drawn = lines_of(panels[0])
+    assert set(drawn) == {"Random search", "GAN"}
     last = drawn["GAN"].get_ydata()[-1] * NAIVE[ONE]
     assert last == pytest.approx(FINALS["gan"].median())
     end = drawn["GAN"].get_xdata()[-1]
     assert end == pytest.approx(5 * (5.0 + 0.04) if seconds else 5)
     fig.canvas.draw()
+
+
+def test_curves_of_two_problems_share_axes_within_a_problem_only():
+    fig = contest_plots.curves({ONE: FRAME, TWO: FRAME.assign(mse=FRAME["mse"] * 9)}, NAIVE, list(LEVELS))
+    panels = [ax for ax in fig.axes if ax.get_visible()]
+    tuners = [t for t in LEVELS if t != "random" and (FRAME["tuner"] == t).any()]
+    titles = [" ".join(ax.get_title(loc="left").split()) for ax in panels]
+    assert titles == [figures.LABELS[t] for t in tuners] * 2
+    limits = [ax.get_ylim() for ax in panels]
+    assert len(set(limits[: len(tuners)])) == len(set(limits[len(tuners) :])) == 1 and len(set(limits)) == 2
+    headings = [text.get_text() for ax in panels for text in ax.texts]
+    assert [heading.partition(" (")[0] for heading in headings] == [contest_plots.name_of(p) for p in (ONE, TWO)]
+    assert "yesterday's close, at 1, is farther down" in headings[0]
+    assert any(line.get_ydata()[0] == 1 for line in panels[-1].lines), "near on the other problem"
+    fig.canvas.draw()
+    assert min(ax.get_window_extent().width for ax in panels) > 0.9 * fig.dpi, "no panel is squeezed"
+
+
+def test_a_contest_of_random_search_alone_is_drawn():
+    contest_plots.curves({ONE: FRAME}, NAIVE, ["random"]).canvas.draw()
+    contest_plots.random_best({ONE: FRAME[FRAME["tuner"] == "random"]}, NAIVE, ["tpe"]).canvas.draw()
 
 
 def test_sequential_tuners_are_drawn_on_random_searchs_band():
@@ -230,13 +255,16 @@ def test_feedback_and_the_gans_parts_are_drawn():
     )
     fig = feedback_plots.feedback(compared, directions, {"generator": (0.1, 0.0, 0.2)})
     left, right = fig.axes
-    assert [t.get_text() for t in left.get_yticklabels()] == ["Random search", "Generator, no feedback"]
-    assert lines_of(right)["Generator: 0.10 [0.00, 0.20]"].get_ydata().tolist() == [0.5, -0.5]
+    assert [t.get_text() for t in left.get_yticklabels()] == ["Random search", "Generator,\nno feedback"]
+    assert (right.get_title(loc="left"), right.get_title(loc="right")) == ("Generator", "0.10 [0.00, 0.20]")
+    assert lines_of(right)["Generator"].get_ydata().tolist() == [0.5, -0.5]
     fig.canvas.draw()
     spread = {t: feedback.entropy(FRAME, t, GENERATOR_SPACE) for t in ("gan", "random")}
     names = {name: name for name in GENERATOR_SPACE}
     fig = feedback_plots.gan(spread, names, feedback.calibration(FRAME))
-    assert set(lines_of(fig.axes[0])) == {*GENERATOR_SPACE, "Random search, mean"}
+    parts = [ax for ax in fig.axes if ax.get_title(loc="left")]
+    assert [ax.get_title(loc="left") for ax in parts] == list(GENERATOR_SPACE)
+    assert all(set(lines_of(ax)) == {"GAN", "Random search"} for ax in parts)
     fig.canvas.draw()
     feedback_plots.gan(spread, names, feedback.calibration(FRAME[FRAME["tuner"] == "random"])).canvas.draw()
 

@@ -183,11 +183,15 @@ def test_mse_of_several_tuners_beside_the_papers(generator, bayesian):
         published={"generator": generator, "bayesian": bayesian},
         log=False,
     )
-    said = legend(fig)
-    assert sum("as published" in label for label in said) == 2
-    assert "stop rule: 0.000229" in said
+    assert legend(fig) == ["as published", "stop rule: 0.000229", "yesterday's close: 0.0000225"]
+    assert [ax.get_title(loc="left") for ax in fig.axes] == ["Generator", "Bayesian, raw ranges", "Bayesian, warped"]
+    assert fig.axes[0].get_title(loc="right") == (
+        "as published: best 0.000229 at iteration 18\nours: best 0.000229 at iteration 18"
+    )
     assert fig.axes[0].get_yscale() == "linear"
     assert labelled(fig.axes[0], "Generator, as published").get_color() == figures.COLOURS["published"]
+    assert len({ax.get_ylim() for ax in fig.axes}) == len({ax.get_xlim() for ax in fig.axes}) == 1, "comparable"
+    assert fig.axes[0].get_xlim() == (0.5, 28.5), "the longest run is drawn to its end"
     assert fits(fig)
 
 
@@ -286,10 +290,11 @@ def test_metrics(metric, generator, bayesian):
     fig = plots.metric_over_iterations(
         {"generator": generator, "bayesian": bayesian}, metric, average=True, claims=True
     )
-    ax = fig.axes[0]
+    ax = fig.axes[1]
     np.testing.assert_array_equal(line(ax, "Bayesian, raw ranges").get_ydata(), bayesian[metric])
     assert ax.get_yscale() == ("log" if plots.METRICS[metric].log else "linear")
-    means = [found.get_ydata()[0] for found in ax.lines if ": average" in str(found.get_label())]
+    means = [found.get_ydata()[0] for ax in fig.axes for found in ax.lines if ": average" in str(found.get_label())]
+    assert all("average" in ax.get_title(loc="right") for ax in fig.axes)
     assert means == pytest.approx([generator[metric].mean(), bayesian[metric].mean()])
     assert fits(fig)
 
@@ -374,6 +379,23 @@ def test_scattered_test_days_are_points():
     assert len(fig.axes) == 1 and line(fig.axes[0], "Actual close").get_marker() == "o"
 
 
+def test_a_forecast_over_decades_of_prices_is_logarithmic_and_light():
+    close = series("1927-12-30", 4000).to_numpy()
+    dates = pd.date_range("1928-01-02", periods=len(close), freq="9D")  # scattered, as in a shuffled split
+    fig = plots.forecast(dates, close, close + 40, close * 0.99, mse=1e-4, naive_mse=NAIVE)
+    assert fig.axes[0].get_yscale() == "log"
+    assert all(found.get_rasterized() for found in fig.axes[0].lines)
+    assert fits(fig)
+
+
+def test_dates_say_their_year_where_it_is_new():
+    fig = plots.forecast(*forecasts(), mse=0.000229, naive_mse=NAIVE, last=100)
+    fig.draw_without_rendering()
+    ticks = [label.get_text() for label in fig.axes[-1].get_xticklabels()]
+    assert ticks[0].endswith("\n2024") and all(tick[0].isalpha() for tick in ticks)
+    assert [tick for tick in ticks if "\n" in tick] == [ticks[0]]
+
+
 def test_bad_forecasts():
     dates, actual, predicted, naive = forecasts(10)
     with pytest.raises(ValueError, match="10 days, actual 10, predicted 9, naive 10"):
@@ -411,22 +433,35 @@ def test_residuals_of_constant_and_of_single_errors():
 
 
 def test_hyperparameters_get_a_panel_each(generator, bayesian):
-    fig = plots.hyperparameters_over_iterations({"generator": generator, "bayesian": bayesian}, published=generator)
-    assert len(fig.axes) == 6
+    fig = plots.hyperparameters_over_iterations(generator, published=generator)
+    assert [ax.get_title(loc="left") for ax in fig.axes] == [figures.HEADINGS[name] for name in HYPERPARAMETERS]
     for ax, name in zip(fig.axes, HYPERPARAMETERS, strict=True):
-        assert ax.get_title(loc="left") == figures.HEADINGS[name]
-        np.testing.assert_array_equal(line(ax, "Bayesian, raw ranges").get_ydata(), bayesian[name])
+        np.testing.assert_array_equal(line(ax, "Generator").get_ydata(), generator[name])
         assert ax.get_yscale() == ("log" if name in ("learning_rate", "batch_size") else "linear")
-    assert legend(fig) == ["Generator, as published", "Generator", "Bayesian, raw ranges"]
+    assert legend(fig) == ["Generator, as published", "Generator"]
+    assert fits(fig)
+
+
+def test_hyperparameters_of_several_tuners_stand_side_by_side(generator, bayesian):
+    fig = plots.hyperparameters_over_iterations(
+        {"generator": generator, "bayesian": bayesian.head(11)}, published={"bayesian": bayesian}
+    )
+    right = fig.axes[1::2]
+    assert [ax.get_title(loc="left") for ax in fig.axes[:2]] == ["Generator", "Bayesian, raw ranges"]
+    for ax, name in zip(right, HYPERPARAMETERS, strict=True):
+        np.testing.assert_array_equal(line(ax, "Bayesian, raw ranges").get_ydata(), bayesian[name].head(11))
+        assert ax.get_xlim() == (0.5, 28.5), "the published run is drawn to its end"
+    assert legend(fig) == ["as published"]
     fig.draw_without_rendering()
-    assert {"16", "64", "1,024"} <= {label.get_text() for label in fig.axes[3].get_yticklabels()}
+    assert {"16", "1,024"} <= {label.get_text() for label in fig.axes[6].get_yticklabels()}
     assert fits(fig)
 
 
 def test_a_tuner_of_ones_own_can_be_drawn(generator):
     fig = plots.mse_over_iterations({"My tuner": generator, "Another": generator.assign(mse=generator["mse"] * 2)})
-    assert legend(fig)[0].startswith("My tuner: best")
-    colours = {labelled(fig.axes[0], name).get_color() for name in ("My tuner", "Another")}
+    assert [ax.get_title(loc="left") for ax in fig.axes] == ["My tuner", "Another"]
+    assert fig.axes[0].get_title(loc="right").startswith("ours: best")
+    colours = {labelled(ax, name).get_color() for ax, name in zip(fig.axes, ("My tuner", "Another"), strict=True)}
     assert len(colours) == 2
 
 

@@ -1,0 +1,60 @@
+"""Figures of notebooks 06 and 08: panels that can be told apart, nothing cut off."""
+
+import numpy as np
+import pandas as pd
+
+from helpers import figures, replication, replication_plots, validity_plots
+
+K = np.arange(-3, 4)
+
+
+def visible(fig):
+    fig.draw_without_rendering()
+    return [ax for ax in fig.axes if ax.get_visible()]
+
+
+def test_each_forecaster_has_a_panel_with_yesterdays_close_under_it():
+    names = ["paper's generator (shuffled)", "our GAN (shuffled)", "LSTM, level (clean)", "LSTM, change (clean)"]
+    values = {"yesterday's close": np.eye(7)[4]} | {name: np.linspace(-0.5, 0.5, 7) for name in names}
+    panels = visible(validity_plots.lags(values, K))
+    assert [ax.get_title(loc="left") for ax in panels] == names
+    for ax in panels:
+        naive, forecast = (line for line in ax.lines if len(line.get_xdata()) == 7)
+        np.testing.assert_array_equal(naive.get_ydata(), np.eye(7)[4])
+        np.testing.assert_array_equal(forecast.get_ydata(), values[ax.get_title(loc="left")])
+    assert panels[1].lines[-1].get_color() == figures.COLOURS["gan"]
+    validity_plots.lags({"yesterday's close": np.eye(7)[4]}, K).draw_without_rendering()
+
+
+def test_the_last_days_are_dated_and_scattered_days_marked():
+    dates = pd.bdate_range("2024-08-01", periods=100)
+    frame = pd.DataFrame({"close": 5500.0, "yesterday": 5490.0, "forecast": 5480.0}, index=dates)
+    dense, scattered = visible(validity_plots.last_days({"LSTM, change": frame, "our GAN": frame.iloc[::5]}))
+    assert {line.get_marker() for line in dense.lines} == {"None"}
+    assert "o" in {line.get_marker() for line in scattered.lines}
+    assert "2024" in dense.get_xticklabels()[0].get_text()
+
+
+def test_lags_of_a_configuration_share_a_panel_and_are_drawn_whole():
+    lags = len(replication.LAGS)
+    name = replication.TABLE_NAMES["gan"] + ", row 17"
+    other = replication.TABLE_NAMES["generator"] + ", row 18"
+    fig = replication_plots.lags(
+        {f"{other}, shuffled": np.full(lags, 0.1), f"{name}, chronological": np.full(lags, -0.4)}
+        | {f"{name}, shuffled": np.full(lags, 0.9)}
+    )
+    panels = visible(fig)
+    assert [ax.get_title(loc="left") for ax in panels] == [other, name]
+    low, high = panels[1].get_ylim()
+    assert low < -0.4 and high >= 1.1 and panels[0].get_ylim() == (low, high)
+    drawn = [line for line in panels[1].lines if len(line.get_xdata()) == lags]
+    assert {line.get_color() for line in drawn} == {figures.COLOURS["gan"]}
+    assert len({str(line.get_linestyle()) for line in drawn}) == 2
+
+
+def test_random_search_keeps_its_colour_among_the_simulated_searches():
+    paths = np.random.default_rng(0).random((5, 8, 6))
+    fig = replication_plots.low_shares(paths[0], {"feedback": paths, "random": paths, "another": paths})
+    colours = {line.get_label().partition(",")[0]: line.get_color() for line in fig.axes[0].lines}
+    assert colours["random"] == figures.COLOURS["random"] and len(set(colours.values())) == 4
+    fig.draw_without_rendering()
