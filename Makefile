@@ -125,8 +125,8 @@ lab: $(STAMP)  ## JupyterLab at notebook 00; the percent scripts open as noteboo
 	@JUPYTER_PREFER_ENV_PATH=1 JUPYTER_CONFIG_PATH="$(CURDIR)/notebooks/.jupyter:$$JUPYTER_CONFIG_PATH" \
 	  $(PY) -m jupyterlab notebooks --LabApp.default_url=/lab/tree/00_explore.py
 
-clean:  ## remove build/, caches, and the records of profile default
-	@rm -rf build data/studies/default .pytest_cache .ruff_cache .hypothesis
+clean:  ## remove build/, caches, and the records of profile default, those set aside too
+	@rm -rf build data/studies/default data/studies/default.on-* .pytest_cache .ruff_cache .hypothesis
 	@find helpers tests notebooks -name __pycache__ -prune -exec rm -rf {} +
 
 lock:  ## requirements.lock from requirements.in (needs uv)

@@ -236,9 +236,8 @@ def read(path: Path, problem: Problem | None = None) -> Runs:
                     names = sorted(
                         k for k in {**recorded, **_identity(problem)} if recorded.get(k) != _identity(problem).get(k)
                     )
-                    raise ContestError(
-                        f"{path.name} holds searches with another {names[0]}: use the same, or another folder."
-                    )
+                    what = "on other closes" if names[0] == "data_sha256" else f"with another {names[0]}"
+                    raise ContestError(f"{path.name} holds searches {what}: use the same, or another folder.")
                 continue
             leg = _leg(record)
             run = runs.setdefault((leg.tuner, leg.seed), Run(leg.tuner, leg.seed))
