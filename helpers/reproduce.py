@@ -551,7 +551,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ReproduceError, records.RecordsError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    except figures.WriteError as error:
+    except (figures.WriteError, figures.EntryError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     except OSError as error:

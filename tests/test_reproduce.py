@@ -173,6 +173,18 @@ def test_a_failing_notebook_leaves_the_earlier_one_and_stops_only_what_needs_it(
     assert not (outputs.rendered / "second.ipynb").exists()
 
 
+@pytest.mark.parametrize("content", [b'{"items": ["G-fig', b"foreign text", b"[]", b'{"files": []}', b"\xff", b""])
+def test_a_damaged_entry_of_the_index_is_named(tmp_path, monkeypatch, capsys, content):
+    path = tmp_path / "figures" / "index" / "G-fig10.json"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    monkeypatch.setattr(reproduce, "run", lambda steps, **_: {step.name: "" for step in steps})
+    assert reproduce.main(["--profile", "smoke", "--only", "01", "--output", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("index/G-fig10.json is damaged") and "make figures" in said and said.count("\n") == 1
+    assert path.read_bytes() == content
+
+
 def test_progress_keeps_its_last_state_and_tensorflow_says_nothing():
     pieces = ["\rstudy: 0/2", "\rstudy: 1/2", "\rstudy: 2/2", "\n", "I0000 00:00:1.5 7 port.cc:153] oneDNN is on.\n"]
     streams = [nbformat.v4.new_output("stream", name="stderr", text=text) for text in pieces]
