@@ -117,6 +117,7 @@ doctor: $(STAMP)  ## look for damage in records, closes, figures, tables and not
 
 endure: $(STAMP)  ## kills, damage, malformed files, long studies: every promise counted, within MINUTES=60; stopped, it goes on
 	@$(PY) -m helpers.endure --minutes $(MINUTES)
+	@$(PY) -m helpers.readme
 
 bench: $(STAMP)  ## the fast trainer beside plain Keras fit
 	@$(PY) -m helpers.bench
