@@ -120,6 +120,7 @@ doctor: $(STAMP)  ## look for damage in records, closes, figures, tables and not
 
 endure: $(STAMP)  ## kills, damage, malformed files, long studies: every promise counted, within MINUTES=60; stopped, it goes on
 	@$(PY) -m helpers.endure --minutes $(MINUTES)
+	@$(PY) -m helpers.readme
 
 bench: $(STAMP)  ## the fast trainer beside plain Keras fit
 	@$(PY) -m helpers.bench
@@ -128,8 +129,8 @@ lab: $(STAMP)  ## JupyterLab at notebook 00; the percent scripts open as noteboo
 	@JUPYTER_PREFER_ENV_PATH=1 JUPYTER_CONFIG_PATH="$(CURDIR)/notebooks/.jupyter:$$JUPYTER_CONFIG_PATH" \
 	  $(PY) -m jupyterlab notebooks --LabApp.default_url=/lab/tree/00_explore.py
 
-clean:  ## remove build/, caches, and the records of profile default
-	@rm -rf build data/studies/default .pytest_cache .ruff_cache .hypothesis
+clean:  ## remove build/, caches, and the records of profile default, those set aside too
+	@rm -rf build data/studies/default data/studies/default.on-* .pytest_cache .ruff_cache .hypothesis
 	@find helpers tests notebooks -name __pycache__ -prune -exec rm -rf {} +
 
 lock:  ## requirements.lock from requirements.in (needs uv)

@@ -2,7 +2,9 @@
 
 A task is (tuner, seed, space, protocol): one search. Tasks run in legs. A leg begins a search anew, gives it the
 recorded results again, which leads it to where it was, and goes on until its time is over; what it added is one line of
-`contest_*.jsonl`. Whatever ends a run, at most the legs under way are lost, and no evaluation is counted twice.
+`contest_*.jsonl`. What a leg has trained is noted beside these records at once, so that a run after a kill trains at
+most the evaluations in flight again; on a cluster, which has no common disk, the legs under way. No evaluation is
+counted twice.
 
 Legs are joblib tasks: processes of this machine, or a Dask cluster, whose workers need this environment and this
 repository on their path, and no common disk.
@@ -11,6 +13,7 @@ repository on their path, and no common disk.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 import json
 import logging
@@ -24,14 +27,14 @@ import numpy as np
 import pandas as pd
 
 from helpers import ledger
-from helpers.entrants import EVALUATIONS, NOTED, Key, Run, Search, Task, legs, results
+from helpers.entrants import EVALUATIONS, NOTED, Key, Run, Search, Task, forget, legs, noted, results
 from helpers.problems import ContestError, Measurement, Problem
 from helpers.progress import Bar
 from helpers.space import lstm_space
 
 logger = logging.getLogger(__name__)
 
-LEG_SECONDS = 300.0  # of trainings: what a killed worker loses at most, beside the training under way
+LEG_SECONDS = 300.0  # of trainings: what a killed worker of a cluster loses at most, beside the training under way
 TOGETHER = 8  # searches at most that one call takes, one after the other: a worker's start takes seconds
 SHARES = 128  # into how many parts a cluster's searches are put, at least
 ATTEMPTS = 3  # times that a pool whose processes were killed is made anew without a leg in between
@@ -86,14 +89,16 @@ def hold(
     if missing and not train:
         raise ContestError(f"{len(missing)} of {len(tasks)} searches are not complete in {path.name}; run them first.")
     if missing:
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with ledger.appending(path, is_record=is_record) as append, _workers(dask):
                 runs = read(path, problem)  # another process may have added some before this one held the file
                 if not path.stat().st_size:
                     append({"problem": _identity(problem), "naive_mse": _number(problem.naive)})
                 missing = [task for task in tasks if len(_of(runs, task)) < evaluations]
-                _run(missing, runs, problem, append, evaluations, jobs, bool(dask), limit, progress, path.stem)
+                notes = _notes(path, problem) if problem.reuse and not dask else ""
+                _run(missing, runs, problem, append, evaluations, jobs, bool(dask), limit, progress, path.stem, notes)
+                if notes:
+                    forget(notes)
         except ledger.LedgerError as error:
             raise ContestError(str(error)) from None
     return frame({(t.tuner, t.seed): _of(runs, t) for t in tasks}, problem.space, evaluations)
@@ -117,6 +122,7 @@ def _run(
     limit: float,
     progress: bool,
     name: str,
+    notes: str,
 ) -> None:
     from joblib import Parallel, delayed
     from joblib.externals.loky.process_executor import TerminatedWorkerError
@@ -135,8 +141,14 @@ def _run(
             many = max(1, min(TOGETHER, len(waiting) // shares))
             tasks = [waiting.popleft() for _ in range(min(many, len(waiting)))]
             searches = [Search(task, _of(runs, task), dict(known.get(task.seed, {}))) for task in tasks]
-            yield delayed(legs)(problem, searches, evaluations, limit=limit)
+            yield delayed(legs)(problem, searches, evaluations, limit=limit, notes=notes)
 
+    def look_up() -> None:
+        """What was trained by processes that were killed before they could hand it over."""
+        for seed, found in (noted(notes) if notes else {}).items():
+            known.setdefault(seed, {}).update(found)
+
+    look_up()
     for run in runs.values():
         learn(run)
     total = evaluations * len(missing)
@@ -164,6 +176,7 @@ def _run(
                         f"{name}: its worker processes were killed {failures} times in a row."
                     ) from error
                 logger.warning("%s: a worker process was killed; its searches begin again from their records.", name)
+                look_up()
             waiting.clear()
             waiting.extend(task for task in missing if len(_of(runs, task)) < evaluations)
 
@@ -194,6 +207,12 @@ def records_path(folder: Path, problem: Problem) -> Path:
     """Where the searches on a problem are recorded."""
     kind = "contest" if problem.reuse else "contest_surrogate"
     return folder / f"{kind}_{problem.space}_{problem.protocol}.jsonl"
+
+
+def _notes(path: Path, problem: Problem) -> str:
+    """Beginning of the names of files for measurements that are not recorded yet; another problem has others."""
+    text = json.dumps(_identity(problem), sort_keys=True)
+    return str(path.with_suffix(f".measured-{hashlib.sha256(text.encode()).hexdigest()[:8]}"))
 
 
 def _identity(problem: Problem) -> dict[str, Any]:
@@ -236,9 +255,8 @@ def read(path: Path, problem: Problem | None = None) -> Runs:
                     names = sorted(
                         k for k in {**recorded, **_identity(problem)} if recorded.get(k) != _identity(problem).get(k)
                     )
-                    raise ContestError(
-                        f"{path.name} holds searches with another {names[0]}: use the same, or another folder."
-                    )
+                    what = "on other closes" if names[0] == "data_sha256" else f"with another {names[0]}"
+                    raise ContestError(f"{path.name} holds searches {what}: use the same, or another folder.")
                 continue
             leg = _leg(record)
             run = runs.setdefault((leg.tuner, leg.seed), Run(leg.tuner, leg.seed))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import gzip
 import hashlib
 import io
 import json
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from helpers import contest, ledger, lines, paths, prices, study
+from helpers import contest, figures, ledger, lines, paths, prices, records, study
 from helpers.paths import Outputs
 
 log = logging.getLogger(__name__)
@@ -75,15 +76,15 @@ def examine(outputs: Outputs | None = None, *, raw: Path = paths.RAW) -> tuple[d
         Empty if all is well.
     """
     outputs = outputs or paths.outputs()
-    studies, figures = outputs.root / "data" / "studies", outputs.figures
+    studies, made = outputs.root / "data" / "studies", outputs.figures
     kinds: dict[str, tuple[Sequence[Path], Callable[[Path], Iterator[Finding]]]] = {
         "series of closes": (sorted([*raw.glob("*.csv"), *raw.glob("*.sha256")]), _closes),
         "journals": (sorted(studies.rglob("*.journal")), _journal),
         "files of JSON lines": (sorted(studies.rglob("*.jsonl")), _json_lines),
         "forecasts": (sorted(studies.rglob("*.npz")), _forecasts),
-        "pictures": (sorted(p for end in ("png", "svg") for p in figures.rglob(f"*.{end}")), _picture),
-        "tables": (sorted([*figures.rglob("*.csv"), *studies.rglob("*.csv"), *_published(outputs)]), _table),
-        "index entries": (sorted((figures / "index").glob("*.json")), _entry),
+        "pictures": (sorted(p for end in ("png", "svg") for p in made.rglob(f"*.{end}")), _picture),
+        "tables": (sorted([*made.rglob("*.csv"), *studies.rglob("*.csv"), *_published(outputs)]), _table),
+        "index entries": (sorted((made / "index").glob("*.json")), _entry),
         "rendered notebooks": (sorted(outputs.rendered.glob("*.ipynb")), _notebook),
     }
     counts, findings = {}, []
@@ -94,9 +95,14 @@ def examine(outputs: Outputs | None = None, *, raw: Path = paths.RAW) -> tuple[d
                 findings += list(check(path))
             except OSError as error:
                 findings.append(Finding(path, 0, f"it cannot be read: {error.strerror}", "see to the file or the disk"))
+    for folder in sorted(studies.glob("*")):
+        closes = records.recorded(folder)
+        if len(closes) > 1:
+            what = f"its records were made on different closes ({', '.join(sha256[:8] for sha256 in closes)})"
+            findings.append(Finding(folder, 0, what, "set it aside: `make reproduce` does, or rename the folder"))
     findings += [
         Finding(path, 0, "an interrupted write left it", "remove it")
-        for folder in (studies, figures, outputs.rendered, raw)
+        for folder in (studies, made, outputs.rendered, raw)
         for path in sorted(folder.rglob("*") if folder.is_dir() else ())
         if re.fullmatch(r"\..+\.\d+(\.[0-9a-f]{8})?|.+\.aside\.npz", path.name)
     ]
@@ -104,7 +110,9 @@ def examine(outputs: Outputs | None = None, *, raw: Path = paths.RAW) -> tuple[d
 
 
 def _published(outputs: Outputs) -> list[Path]:
-    return list((outputs.root / "data" / "published").glob("*.csv"))
+    """Tables that are data: those of the papers, and the benchmark's, packed or not."""
+    data = outputs.root / "data"
+    return [*(data / "published").glob("*.csv"), *(data / "benchmark").glob("*.csv*")]
 
 
 def _closes(path: Path) -> Iterator[Finding]:
@@ -228,9 +236,13 @@ def _png(content: bytes) -> str:
 
 def _table(path: Path) -> Iterator[Finding]:
     try:
-        text = path.read_bytes().decode("utf-8")
+        content = path.read_bytes()
+        text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8")
     except UnicodeDecodeError as error:
-        yield Finding(path, path.read_bytes()[: error.start].count(b"\n") + 1, "it is not UTF-8 text", AGAIN)
+        yield Finding(path, error.object[: error.start].count(b"\n") + 1, "it is not UTF-8 text", AGAIN)
+        return
+    except (EOFError, gzip.BadGzipFile, zlib.error):  # reading checks its CRC-32
+        yield Finding(path, 0, "the packed table is damaged", "take it from git")
         return
     if not text.endswith("\n"):
         yield Finding(path, text.count("\n") + 1, "the last line is incomplete", AGAIN)
@@ -253,7 +265,9 @@ def _entry(path: Path) -> Iterator[Finding]:
     try:
         entry = json.loads(path.read_text(encoding="utf-8"))
         files, sums = list(entry["files"]), dict(entry.get("sha256", {}))
-    except (ValueError, LookupError, TypeError) as error:
+        if not figures.is_entry(entry):
+            raise ValueError
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         yield Finding(path, getattr(error, "lineno", 0), "it is no entry of the index", AGAIN)
         return
     for name in files:

@@ -57,6 +57,7 @@ KILLS = {
     "trained": "kills while a search trained LSTMs",
     "replay": "kills while published configurations were trained again",
     "trainings": "kills while an experiment's trainings were recorded",
+    "contest": "kills of a contest of tuners",
     "reproduction": "kills of whole reproductions while they trained",
 }
 COUNTS: Mapping[str, tuple[int, str]] = {
@@ -165,7 +166,7 @@ def parts(smoke: Path, *, kills: int, fuzz: int, trials: int) -> list[Part]:
     kills, fuzz, trials : int
         Kills in all, at least; files of closes; trials of the long study.
     """
-    share = {tuner: 0.15 for tuner in TUNERS} | {"trained": 0.04, "replay": 0.08, "trainings": 0.08}
+    share = {tuner: 0.13 for tuner in TUNERS} | {"trained": 0.04, "replay": 0.08, "trainings": 0.08, "contest": 0.08}
 
     def some(what: str) -> int:
         return max(1, round(kills * share[what]))

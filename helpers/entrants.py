@@ -7,12 +7,17 @@ dropout masks whoever proposes it: it is trained once.
 
 from __future__ import annotations
 
+import json
 import math
+import os
+import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from helpers import lines
 from helpers.problems import ContestError, Measurement, Problem, check_problem
 from helpers.samplers.base import configuration_key
 from helpers.space import LstmConfig, config_from_params, lstm_space
@@ -174,7 +179,12 @@ class Search(NamedTuple):
 
 
 def legs(
-    problem: Problem, searches: Sequence[Search], evaluations: int = EVALUATIONS, *, limit: float = math.inf
+    problem: Problem,
+    searches: Sequence[Search],
+    evaluations: int = EVALUATIONS,
+    *,
+    limit: float = math.inf,
+    notes: str = "",
 ) -> list[Run]:
     """A leg of each search, one after the other: what it adds to what is done.
 
@@ -186,7 +196,10 @@ def legs(
     evaluations : int
         Of a whole search.
     limit : float
-        Seconds after which no further evaluation begins; one is always made.
+        Seconds after which no further evaluation begins; one is always made. Nor does one begin in a process whose
+        parent is gone: nobody would record it.
+    notes : str
+        Beginning of the name of a file that each measurement is noted in as soon as it is made, for a run after a kill.
 
     Raises
     ------
@@ -195,16 +208,18 @@ def legs(
     """
     import optuna
 
-    begun, found = time.perf_counter(), []
+    begun, found, parent = time.perf_counter(), [], os.getppid()
     learnt: dict[int, dict[Key, Measurement]] = {}
 
     def over() -> bool:
-        return any(len(leg) for leg in found) and time.perf_counter() - begun > limit
+        late = time.perf_counter() - begun > limit or os.getppid() != parent
+        return late and any(len(leg) for leg in found)
 
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
-        with problem.opened() as measure:
+        with problem.opened() as measuring:
+            measure = _noting(measuring, notes) if notes else _rounding(measuring)
             for task, done, known in searches:
                 found.append(Run(task.tuner, task.seed, first=len(done)))
                 known = learnt.setdefault(task.seed, {}) | dict(known) if problem.reuse else known
@@ -213,6 +228,52 @@ def legs(
     finally:
         optuna.logging.set_verbosity(verbosity)
     return found
+
+
+Measure = Callable[[LstmConfig, int], Measurement]
+
+
+def _rounding(measure: Measure) -> Callable[[LstmConfig, int, Key], Measurement]:
+    """Rounded as it is recorded: a search that goes on is told what is recorded."""
+
+    def rounded(config: LstmConfig, seed: int, key: Key) -> Measurement:
+        found = measure(config, seed)
+        return Measurement(_digits(found.mse, 6), _digits(found.seconds, 4), found.reason)
+
+    return rounded
+
+
+def _noting(measure: Measure, notes: str) -> Callable[[LstmConfig, int, Key], Measurement]:
+    """The same, and each measurement is on the disk before it is used, in a file of this process."""
+    path, after, rounded = Path(f"{notes}-{os.getpid()}-{secrets.token_hex(4)}"), lines.Scan(), _rounding(measure)
+
+    def noted(config: LstmConfig, seed: int, key: Key) -> Measurement:
+        nonlocal after
+        found = rounded(config, seed, key)
+        mse = found.mse if math.isfinite(found.mse) else None
+        one = {"seed": seed, "params": list(key), "mse": mse, "seconds": found.seconds, "reason": found.reason}
+        with lines.writing(path, error=ContestError):
+            after = lines.append(path, [one], after)
+        return found
+
+    return noted
+
+
+def noted(notes: str) -> dict[int, dict[Key, Measurement]]:
+    """By seed and configuration what `legs` noted under a name; what a kill left incomplete does not count."""
+    found: dict[int, dict[Key, Measurement]] = {}
+    for path in sorted(Path(notes).parent.glob(f"{Path(notes).name}-*")):
+        for line in path.read_bytes()[: lines.scan(path).size].splitlines():
+            one = json.loads(line)
+            mse = math.nan if one["mse"] is None else one["mse"]
+            found.setdefault(one["seed"], {})[tuple(one["params"])] = Measurement(mse, one["seconds"], one["reason"])
+    return found
+
+
+def forget(notes: str) -> None:
+    """Remove what `legs` noted under a name."""
+    for path in Path(notes).parent.glob(f"{Path(notes).name}-*"):
+        path.unlink(missing_ok=True)
 
 
 def play(
@@ -241,7 +302,7 @@ def _search(
     task: Task,
     done: Run,
     known: Mapping[Key, Measurement],
-    measure: Callable[[LstmConfig, int], Measurement],
+    measure: Callable[[LstmConfig, int, Key], Measurement],
     evaluations: int,
     leg: Run,
     over: Callable[[], bool],
@@ -270,9 +331,8 @@ def _search(
             result = Measurement(done.mse[number], done.seconds[number])
         elif key in known:
             result = known[key]
-        else:  # rounded first: a search that goes on is told what is recorded
-            found = measure(config_from_params(params), task.seed)
-            result = Measurement(_digits(found.mse, 6), _digits(found.seconds, 4), found.reason)
+        else:
+            result = measure(config_from_params(params), task.seed, key)
         asked = time.perf_counter()
         if math.isfinite(result.mse):
             frozen = study.tell(trial, result.mse)

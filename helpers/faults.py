@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import ctypes
 import functools
 import json
 import logging
@@ -32,7 +33,7 @@ import optuna
 import psutil
 from tqdm import tqdm
 
-from helpers import contest, ledger, paths, prices, replication, study, windows
+from helpers import contest, ledger, paths, prices, problems, replication, study, windows
 from helpers.samplers import BayesianSampler, GanSampler, GeneratorSampler
 from helpers.space import GAN_SPACE, GENERATOR_SPACE, LstmConfig, SearchSpace
 from helpers.trial import METRICS, Evaluator, Measured, TrialResult
@@ -47,7 +48,7 @@ TUNERS: Mapping[str, tuple[Callable[..., optuna.samplers.BaseSampler], SearchSpa
     "bayesian": (BayesianSampler, GENERATOR_SPACE),
     "bayesian_warped": (functools.partial(BayesianSampler, ranges="warped"), GENERATOR_SPACE),
 }
-LEDGERS = ("replay", "trainings")  # `replication.replay`, `ledger.complete`
+LEDGERS = ("replay", "trainings", "contest")  # `replication.replay`, `ledger.complete`, `contest.hold`
 # Columns that a clock or the machine's load decides; all others must be equal in two runs, byte for byte.
 MEASUREMENT = re.compile(r"second|minute|hour|\btime\b|\(s\)|thinking|cpu|rss|memory|speed", re.IGNORECASE)
 
@@ -145,9 +146,17 @@ def outcome(a_study: optuna.Study) -> list[tuple]:
 def run_ledger(kind: str, folder: str | Path, *, trials: int, **quick: Any) -> None:
     """About `trials` trainings into ledgers in `folder`, by two workers, begun or gone on with.
 
-    `kind`, one of `LEDGERS`: published configurations trained again, or trainings of any kind with their forecasts.
+    `kind`, one of `LEDGERS`: published configurations trained again, trainings of any kind with their forecasts, or
+    searches that compete, these by one worker.
     """
     folder = Path(folder)
+    if kind == "contest":
+        problem = problems.Trained(small_dataset(), "generator", epochs=1, evaluator=lambda: Quick(**quick))
+        contest.hold(
+            contest.records_path(folder, problem), problem, ["random", "generator", "gan"], [1, 2],
+            evaluations=trials // 6, jobs=1, limit=5 * quick.get("pause", 0.0), progress=False,
+        )  # fmt: skip
+        return
     if kind == "replay":
         replication.replay(
             small_dataset().prices, folder=folder, tables=["gan"], readings=["shuffled", "chronological"],
@@ -235,12 +244,15 @@ class Victim:
         That it has when it is finished.
     spread : float
         Seconds within which a kill falls once it has begun.
+    begins : int, optional
+        Trials that an undisturbed run begins, where that is another number.
     """
 
     start: Callable[[Path], Any]
     finish: Callable[[Path], Any]
     trials: int
     spread: float
+    begins: int | None = None
 
 
 def kill_often(victim: Victim, whole: Path, folder: Path, *, kills: int, rng: random.Random) -> Kills:
@@ -299,7 +311,7 @@ def kill_often(victim: Victim, whole: Path, folder: Path, *, kills: int, rng: ra
         require(records_of(place) == expected, "the record of what was killed differs from that of an undisturbed run")
         begun = place / BEGUN
         if begun.exists():
-            found.repeated += begun.stat().st_size - victim.trials
+            found.repeated += begun.stat().st_size - (victim.trials if victim.begins is None else victim.begins)
     return found
 
 
@@ -373,10 +385,17 @@ def kill_ledger(kind: str, folder: Path, *, kills: int, seed: int, trials: int =
     def finish(place: Path) -> None:
         run_ledger(kind, place, trials=trials, every=7, begun=place / BEGUN)
 
-    run_ledger(kind, folder / "whole", trials=trials, every=7)
-    victim = Victim(start, finish, trials, 6 * pause)
+    (folder / "whole").mkdir(parents=True)
+    run_ledger(kind, folder / "whole", trials=trials, every=7, begun=folder / "whole" / BEGUN)
+    # A configuration that a contest has trained already is not trained again.
+    begins = (folder / "whole" / BEGUN).stat().st_size
+    require(begins == trials or kind == "contest", f"{kind}: {begins} of {trials} trials began")
+    victim = Victim(start, finish, trials, 6 * pause, begins)
     found = kill_often(victim, folder / "whole", folder, kills=kills, rng=random.Random(f"{kind} {seed}"))
-    require(found.repeated <= 2 * (found.trained + found.outside), f"{kind}: more than those in flight were repeated")
+    workers = 1 if kind == "contest" else 2
+    require(
+        found.repeated <= workers * (found.trained + found.outside), f"{kind}: more than those in flight were repeated"
+    )
     return found
 
 
@@ -467,7 +486,7 @@ def misbehave(config: LstmConfig, dataset: Dataset, *, seed: int, **_: Any) -> M
     if kind == "is killed by the system":
         os.kill(os.getpid(), signal.SIGKILL)
     if kind == "hangs in native code":
-        os.kill(os.getpid(), signal.SIGSTOP)  # deaf to everything but SIGKILL
+        ctypes.PyDLL(None).sleep(60)  # keeps the interpreter's lock: no thread, no signal handler of Python runs
     if kind == "takes too much memory":
         kept = np.ones(600 * 2**20, np.uint8)
         time.sleep(60 * len(kept))

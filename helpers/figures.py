@@ -482,12 +482,22 @@ def write_aside(path: Path, data: bytes) -> None:
         raise WriteError(f"{path.name} cannot be written: {error.strerror}; what was there stays as it was.") from error
 
 
+class EntryError(ValueError):
+    """A damaged entry of the index; the message is one sentence for the reader."""
+
+
 _PROTOCOL_ORDER = ("", "described", "published", "clean")
 
 
 def read_entries(outputs: Outputs) -> list[dict[str, Any]]:
-    """The entries of all results whose files are there, in the order in which the index shows them."""
-    entries = [json.loads(path.read_text("utf-8")) for path in sorted((outputs.figures / "index").glob("*.json"))]
+    """The entries of all results whose files are there, in the order in which the index shows them.
+
+    Raises
+    ------
+    EntryError
+        For a damaged one.
+    """
+    entries = [_read_entry(path) for path in sorted((outputs.figures / "index").glob("*.json"))]
     whole = [e for e in entries if all((outputs.figures / file).is_file() for file in e["files"])]
 
     def rank(entry: Mapping[str, Any]) -> tuple:
@@ -496,6 +506,25 @@ def read_entries(outputs: Outputs) -> list[dict[str, Any]]:
         return place, entry["protocol"], entry["kind"], entry["variant"]
 
     return sorted(whole, key=rank)
+
+
+def is_entry(content: Any) -> bool:
+    """Whether the content of a file can be an entry of the index."""
+    needed = {"items", "kind", "files", "caption", "protocol", "variant", "paper_shows", "ours", "published"}
+    return isinstance(content, dict) and content.keys() >= needed
+
+
+def _read_entry(path: Path) -> dict[str, Any]:
+    try:
+        entry = json.loads(path.read_text("utf-8"))
+        if not is_entry(entry):
+            raise ValueError
+    except (OSError, ValueError, RecursionError):
+        raise EntryError(
+            f"index/{path.name} is damaged, it is no entry of the index: make it again with `make figures`, or take it "
+            "from git."
+        ) from None
+    return entry
 
 
 def write_index(outputs: Outputs) -> Path:

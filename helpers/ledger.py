@@ -170,6 +170,8 @@ def complete(
             for name, value in ours.items():
                 if record[name] != value:
                     what = {"data_sha256": "closes", "epochs": "number of epochs"}.get(name, name)
+                    if name == "data_sha256":
+                        value = f"{value[:8]}, {dataset(wanted[key]).prices.caption}"
                     raise LedgerError(
                         f"{path.name} holds a training on other {what} ({record[name]} instead of {value}): use the "
                         "same, or another folder."

@@ -18,7 +18,7 @@ PUBLISHED = DATA / "published"
 UNWRITABLE = frozenset(
     {
         *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
-        *(errno.ENOTDIR, errno.EEXIST),
+        *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
     }
 )
 

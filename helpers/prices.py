@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 MIN_ROWS = 1_260
 # More than 500 years of days; a file beyond it is not one of daily closes.
 MAX_ROWS = 200_000
+MAX_BYTES = 1_000 * MAX_ROWS  # a longer file is not looked into: a single line of it could fill the memory
 
 INDEX_NAMES = {"^GSPC": "S&P 500", "^IXIC": "NASDAQ Composite", "^DJI": "Dow Jones Industrial Average"}
 SOURCES = ("auto", "raw", "packaged")
@@ -465,7 +466,8 @@ def _read_csv(path: Path) -> pd.Series:
     comma_separates = False
     for line, delimiter, day, close in _rows(path):
         if len(days) == MAX_ROWS:
-            raise PricesError(f"{path.name} has more than {MAX_ROWS:,} rows: not a file of daily closes.")
+            what = f"{path.name} has more than {MAX_ROWS:,} rows (line {line:,} is one too many)"
+            raise PricesError(f"{what}: not a file of daily closes.")
         comma_separates = delimiter == ","
         lines.append(line)
         days.append(_date(day, f"{path.name}, line {line}"))
@@ -487,6 +489,8 @@ def _rows(path: Path) -> Iterator[tuple[int, str, str, str]]:
     if not path.is_file():
         raise PricesError(f"There is no file {path}.")
     try:
+        if (size := path.stat().st_size) > MAX_BYTES:
+            raise PricesError(f"{path.name} has {size / 2**20:,.0f} MiB: not a file of daily closes.")
         with path.open("rb") as file:
             head = file.read(4096)
         with path.open(encoding=_encoding(path, head), newline="") as file:

@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from helpers import figures, paths, prices, progress, schedule, windows
+from helpers import figures, paths, prices, progress, records, schedule, windows
 
 log = logging.getLogger(__name__)
 
@@ -548,10 +548,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         with lock(steps[0].outputs):
             return _report(steps, max(1, options.jobs), options.draw_only, keep=options.keep)
-    except ReproduceError as error:
+    except (ReproduceError, records.RecordsError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    except figures.WriteError as error:
+    except (figures.WriteError, figures.EntryError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     except OSError as error:
@@ -570,13 +570,16 @@ def _report(steps: Sequence[Step], jobs: int, draw_only: bool, *, keep: bool = F
     profile, outputs = first.parameters["profile"], first.outputs
     where = os.path.relpath(outputs.root, paths.ROOT)
     data = prices.load(first.parameters["symbol"], source=first.parameters.get("source", "auto"))
+    if profile == "smoke" and not (draw_only or keep):  # a check starts from nothing
+        shutil.rmtree(outputs.studies("smoke"), ignore_errors=True)
+    moved = _settle(steps, data)
     log.info("Profile %s: %d notebooks, %d at a time.", profile, len(steps), jobs)
     log.info("Data: %s.", data.caption)
     log.info("Writes into %s.%s", "the repository" if where == "." else where, " Trains nothing." if draw_only else "")
-    if profile == "smoke" and not (draw_only or keep):  # a check starts from nothing
-        shutil.rmtree(outputs.studies("smoke"), ignore_errors=True)
+    for sentence in moved:
+        log.info("%s", sentence)
     whole = {step.notebook for step in steps} == set(NEEDS)
-    fresh = not draw_only and not any(outputs.studies(profile).glob("*"))
+    fresh = not draw_only and not records.files(outputs.studies(profile))
     expected = schedule.Expectation({}) if draw_only else schedule.expect([s.name for s in steps], outputs, profile)
     log.info("%s", schedule.plan_text(steps, expected, jobs))
     watch = schedule.Watch(steps, expected, jobs)
@@ -592,6 +595,20 @@ def _report(steps: Sequence[Step], jobs: int, draw_only: bool, *, keep: bool = F
     minutes = (time.monotonic() - started) / 60
     log.info("%d of %d notebooks succeeded in %.1f minutes.", len(done) - len(failed), len(done), minutes)
     return 1 if failed or missing else 0
+
+
+def _settle(steps: Sequence[Step], data: prices.Prices) -> list[str]:
+    """Records on other closes are set aside or refused before a notebook stumbles over them; see `records.settle`."""
+    reading = [step.parameters for step in steps if "train" in step.parameters]
+    if not reading:
+        return []
+    first, others = reading[0], []
+    for symbol in " ".join(str(p.get("others", "")) for p in reading).split():
+        with suppress(prices.PricesError):  # notebook 08 leaves it out and says so
+            others += [prices.load(symbol, source="raw")] if data.source != "packaged" else []
+    return records.settle(
+        steps[0].outputs, first["profile"], data, first["as_of"], others=others, train=bool(first["train"])
+    )
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 MODULES = {"pickle", "cPickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"}
 PROCESSES = {"Parallel", "delayed", "parallel_config", "TerminatedWorkerError"}  # of joblib: within a run, no files
 CALLS = {"eval", "exec", "compile", "read_pickle", "to_pickle", "load_model", "unsafe_load", "full_load"}
+CALLS |= {"__import__", "CDLL", "LoadLibrary"}
 # What a rendered notebook may show without being trusted: no JavaScript, no widgets.
 SHOWN = {"text/plain", "text/markdown", "text/html", "image/png", "image/svg+xml"}
 SCRIPT = re.compile(r"<\s*(script|iframe|object|embed)\b|\bon[a-z]+\s*=\s*[\"']|javascript:", re.IGNORECASE)

@@ -212,7 +212,7 @@ def run(
     }
     if not train:
         study = load(name, folder, sampler=first)
-        _check_identity(study, identity)
+        _check_identity(study, identity, dataset)
         _check_complete(study, trials, stop_at, give_up_after)
         return study
     with lines.writing(path, error=StudyError), contextlib.ExitStack() as stack:
@@ -230,11 +230,12 @@ def run(
                 )
                 with journal.one_write():
                     study.set_user_attr("stamp", stamp)
+                    study.set_user_attr("closes", dataset.prices.caption)  # for messages
                     study.set_user_attr("naive_mse", dataset.naive_metrics()["mse"])
                     study.set_user_attr("identity", identity)
             else:
                 _tell_changed_code(study)
-            _check_identity(study, identity)
+            _check_identity(study, identity, dataset)
         if evaluator is None and not _done(study, trials, stop_at, give_up_after):
             evaluator = stack.enter_context(Evaluator())
         bar = stack.enter_context(Bar(trials, name, done=len(_finished(study)), shown=progress))
@@ -399,6 +400,10 @@ def winner(
         ("data", dataset.data_sha256, identity["data"]),
         ("protocol", _protocol_identity(dataset.protocol), identity["protocol"]),
     ):
+        if ours != theirs and what == "data":
+            was = closes_text(study.user_attrs.get("closes", ""), theirs)
+            now = closes_text(dataset.prices.caption, ours)
+            raise StudyError(f"The study {study.study_name!r} was run on other closes, {was}, not {now}.")
         if ours != theirs:
             raise StudyError(f"The study {study.study_name!r} was run on another {what}: {theirs}, not {ours}.")
     row = best(study, within=within)
@@ -504,18 +509,29 @@ def _give_back_unfinished(study: optuna.Study) -> None:
         study._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
 
 
-def _check_identity(study: optuna.Study, identity: dict[str, Any]) -> None:
+def _check_identity(study: optuna.Study, identity: dict[str, Any], dataset: Dataset) -> None:
     recorded = study.user_attrs.get("identity")
     if recorded is None:
         raise StudyError(
             f"The journal of {study.study_name!r} does not say what it was made with; it is not of this kind."
         )
     for key, value in identity.items():
+        if recorded.get(key) != value and key == "data":
+            theirs = closes_text(study.user_attrs.get("closes", ""), recorded.get(key))
+            raise StudyError(
+                f"The study {study.study_name!r} was begun on other closes, {theirs} instead of "
+                f"{closes_text(dataset.prices.caption, value)}: use the same, another name or another folder."
+            )
         if recorded.get(key) != value:
             raise StudyError(
                 f"The study {study.study_name!r} was begun with another {key}, {_short(recorded.get(key))} instead of "
                 f"{_short(value)}: use the same, another name or another folder."
             )
+
+
+def closes_text(caption: str, sha256: Any) -> str:
+    """Closes in words, as far as they are known, with the first digits of their checksum."""
+    return f"{caption} ({str(sha256)[:8]})" if caption else f"closes with the checksum {str(sha256)[:8]}"
 
 
 def _tell_changed_code(study: optuna.Study) -> None:

@@ -7,6 +7,8 @@ study.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import gc
 import logging
 import math
@@ -41,6 +43,7 @@ logger = logging.getLogger(__name__)
 
 METRICS = ("mse", "rmse", "mae", "r2", "mse_points", "rmse_points", "mae_points")
 START_LIMIT = 300.0  # s for a worker to import TensorFlow and compile the fast engine; on a busy machine a minute
+TIME_LIMIT = 3600.0  # s for a trial where no other limit is given; the slowest published configuration takes 35 s
 SAMPLE_EVERY = 0.1  # s between two looks at the worker's memory
 _MB = 2.0**20
 
@@ -134,7 +137,8 @@ def evaluate(
     engine : {"auto", "fast", "keras"}
         See `training.fit`.
     time_limit : float, optional
-        Seconds after which the trial is killed and counts as failed.
+        Seconds after which the trial is killed and counts as failed; an hour unless given, so that a hang in native
+        code ends, too. Infinity: no limit.
     memory_limit_mb : float, optional
         Resident memory of the worker, MB, above which the trial is killed; TensorFlow alone takes about 600.
     stage : {"tune", "final"}
@@ -244,6 +248,7 @@ class Evaluator:
         self._work, self._prepare = work, prepare
         self._process: subprocess.Popen | None = None
         self._pipe: Connection | None = None
+        self._lifeline = -1  # a pipe that nothing is written to; the worker ends when this end closes
         self._errors: Any = None  # what the worker writes to its standard error
         self._dataset: Dataset | None = None  # the one that the worker holds
         self._first_rss = math.inf
@@ -266,6 +271,7 @@ class Evaluator:
             process.kill()
             process.wait()
             self._pipe.close()
+            os.close(self._lifeline)
             self._errors.close()
         self._dataset, self._first_rss = None, math.inf
 
@@ -292,7 +298,7 @@ class Evaluator:
         arguments = dict(
             epochs=_whole("epochs", epochs, least=1), seed=_whole("seed", seed, least=0), engine=engine, stage=stage
         )
-        time_limit = _limit("time_limit", time_limit)
+        time_limit = TIME_LIMIT if time_limit is None else _limit("time_limit", time_limit)
         memory_limit_mb = _limit("memory_limit_mb", memory_limit_mb)
         try:
             self._start_trial(config, dataset, arguments)
@@ -330,6 +336,7 @@ class Evaluator:
 
     def _launch(self) -> None:
         ours, theirs = Pipe()
+        listening, self._lifeline = os.pipe()
         limited = dict.fromkeys(
             (
                 "OMP_NUM_THREADS",
@@ -344,17 +351,19 @@ class Evaluator:
         search = [str(paths.ROOT), *(entry or os.getcwd() for entry in sys.path)]
         environment = os.environ | limited | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.pathsep.join(search)}
         self._errors = tempfile.TemporaryFile()
+        given = f"{theirs.fileno()}, {os.getpid()}, {listening}"
         # A plain subprocess rather than multiprocessing's spawn, which imports the caller's script a second time.
         self._process = subprocess.Popen(
-            [sys.executable, "-c", f"from helpers.trial import serve; serve({theirs.fileno()}, {os.getpid()})"],
+            [sys.executable, "-c", f"from helpers.trial import serve; serve({given})"],
             env=environment,
-            pass_fds=[theirs.fileno()],
+            pass_fds=[theirs.fileno(), listening],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._errors,
             process_group=0,  # Ctrl-C in a terminal reaches the parent alone
         )
         theirs.close()
+        os.close(listening)
         self._pipe = ours
 
     def _await(self, time_limit: float | None, memory_limit_mb: float | None) -> TrialResult:
@@ -483,9 +492,15 @@ def _limit(name: str, value: Any) -> float | None:
 # The worker's side.
 
 
-def serve(descriptor: int, parent: int) -> None:
+def serve(descriptor: int, parent: int, lifeline: int) -> None:
     """Run trials that arrive on a pipe until it closes. The main function of the worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # When the parent is gone the kernel sends SIGIO, which ends this process also in native code that lets no thread of
+    # Python run. Should it have been gone before this line, the thread sees it.
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write("500")  # where the machine's memory runs out, a trial ends, not the study
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     pipe = Connection(descriptor)
     worker = psutil.Process()

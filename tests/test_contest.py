@@ -1,5 +1,6 @@
 """The contest: one search, many searches, records, resuming, processes that are killed, a Dask cluster."""
 
+import contextlib
 import functools
 import itertools
 import json
@@ -214,6 +215,44 @@ def test_an_interrupted_contest_loses_nothing_that_was_recorded(tmp_path):
             contest.ledger.lines.append = append
     assert limit == 4
     assert table.drop(columns="thinking").equals(expected.drop(columns="thinking"))
+
+
+def test_what_a_killed_leg_had_trained_is_not_trained_again(tmp_path, monkeypatch):
+    """Killed before its leg was recorded: the run after it knows each measurement but the one in flight."""
+    path, log = tmp_path / "contest_x.jsonl", tmp_path / "log"
+    problem, tuners = Bowl(log=str(log), reuse=True), ["random", "tpe"]
+    opened, count = Bowl.opened, itertools.count(1)
+
+    @contextlib.contextmanager
+    def killed(self):
+        with opened(self) as measure:
+
+            def until_five(config, seed):
+                if next(count) == 5:
+                    raise KeyboardInterrupt
+                return measure(config, seed)
+
+            yield until_five
+
+    monkeypatch.setattr(Bowl, "opened", killed)
+    with pytest.raises(KeyboardInterrupt):
+        hold(path, problem, tuners, [0, 1], evaluations=4, jobs=1, progress=False)
+    assert len(log.read_text().splitlines()) == 4 and contest.read(path) == {}
+    (notes,) = tmp_path.glob("*.measured-*")
+    with notes.open("ab") as file:
+        file.write(b'{"seed":0,"par')  # a write that was cut
+    found = hold(path, problem, tuners, [0, 1], evaluations=4, jobs=1, progress=False)
+    trained = len(log.read_text().splitlines())
+    log.unlink()
+    whole = hold(tmp_path / "whole.jsonl", problem, tuners, [0, 1], evaluations=4, jobs=1, progress=False)
+    assert found.drop(columns="thinking").equals(whole.drop(columns="thinking"))
+    assert trained == len(log.read_text().splitlines()) and not list(tmp_path.glob("*.measured-*"))
+
+
+def test_a_leg_whose_parent_is_gone_begins_nothing_more(monkeypatch):
+    parents = itertools.chain([1, 1], itertools.repeat(2))
+    monkeypatch.setattr(entrants.os, "getppid", lambda: next(parents))
+    assert len(play(TASK, Bowl(), 20)) < 4
 
 
 def test_a_process_that_is_killed_loses_its_leg_alone(tmp_path):

@@ -1,5 +1,6 @@
 """What is damaged is named with its file and line; what is whole is not suspected."""
 
+import gzip
 import logging
 import re
 import struct
@@ -21,8 +22,11 @@ def made(tmp_path_factory):
     """A folder with one of everything, all of it whole."""
     root = tmp_path_factory.mktemp("made")
     outputs = paths.Outputs(root)
+    sha256 = faults.small_dataset().data_sha256
     faults.run_study("generator", outputs.studies("full"), trials=4)
-    (outputs.studies("full") / "replay_generator_x.jsonl").write_bytes(lines.encode(RECORDS)[0])
+    (outputs.studies("full") / "replay_generator_x.jsonl").write_bytes(
+        lines.encode([r | {"data_sha256": sha256} for r in RECORDS])[0]
+    )
     fig, axes = plt.subplots(figsize=(1, 1))
     axes.plot([1, 2])
     figures.save(fig, "G-fig10", caption="A line.", outputs=outputs)
@@ -33,6 +37,8 @@ def made(tmp_path_factory):
     cells = [nbformat.v4.new_code_cell("1"), nbformat.v4.new_code_cell("stamp", outputs=[output])]
     outputs.rendered.mkdir(parents=True)
     nbformat.write(nbformat.v4.new_notebook(cells=cells), outputs.rendered / "02_x.ipynb")
+    (root / "data" / "benchmark").mkdir(parents=True)
+    (root / PACKED).write_bytes(gzip.compress(b"mse\n" + b"0.5\n" * 99))
     raw = root / "data" / "raw"
     close = make_prices(prices.MIN_ROWS).close
     text = "".join(f"{day:%Y-%m-%d},{value!r}\n" for day, value in close.items())
@@ -52,6 +58,7 @@ def test_all_is_well(made):
 
 JOURNAL, TABLE, PNG = "data/studies/full/s.journal", "figures/tables/G-tab08.csv", "figures/G-fig10.png"
 SVG, ENTRY, NOTEBOOK = "figures/G-fig10.svg", "figures/index/G-fig10.json", "notebooks/rendered/02_x.ipynb"
+PACKED = "data/benchmark/generator.csv.gz"
 REPLAY, CLOSES = "data/studies/full/replay_generator_x.jsonl", "data/raw/GSPC.csv"
 
 
@@ -83,7 +90,7 @@ def bad_close(content):
 @pytest.mark.parametrize(
     ("name", "damage", "line", "said"),
     [
-        (JOURNAL, swap(b'"units"', b'"unitz"'), 4, "its checksum does not fit"),
+        (JOURNAL, swap(b'"units"', b'"unitz"'), 5, "its checksum does not fit"),
         (JOURNAL, swap(b"\n", b"\nforeign text\n"), 2, "it is no record"),
         (JOURNAL, lambda c: c[:-30], 0, "it is incomplete; nothing: the next run cuts it off"),
         (JOURNAL, lambda c: b"", 0, "it is empty"),
@@ -104,6 +111,10 @@ def bad_close(content):
         (TABLE, swap(b"0.5", b"0.4"), 0, "its checksum differs"),
         (TABLE, swap(b"0.5", b"\xff"), 2, "not UTF-8 text"),
         (ENTRY, lambda c: c[:40], 0, "no entry of the index"),
+        (ENTRY, lambda c: b"[]", 0, "no entry of the index"),
+        (ENTRY, swap(b'"caption"', b'"captain"'), 0, "no entry of the index"),
+        (PACKED, lambda c: c[:-9], 0, "packed table is damaged"),
+        (PACKED, flip(-30), 0, "packed table is damaged|not UTF-8"),
         (NOTEBOOK, lambda c: c[:-20], 0, "no whole notebook"),
         (NOTEBOOK, swap(b"Data (SHA-256)", b"Data"), 0, "ends without a stamp"),
         (NOTEBOOK, swap(b'"outputs": []', b'"outputs": [' + ERROR + b"]"), 0, "cell 1 ended with an error"),
@@ -123,6 +134,16 @@ def test_damage_is_named(made, name, damage, line, said):
         assert all(f.do and "\n" not in str(f) for f in found)
     finally:
         path.write_bytes(whole)
+
+
+def test_records_of_different_closes_in_one_folder_are_named(tmp_path):
+    folder = paths.Outputs(tmp_path).studies("default")
+    sums = ["0" * 64, "1" * 64]
+    for name, sha256 in zip(("gan_clean", "gan_shuffled"), sums, strict=True):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"replay_{name}.jsonl").write_bytes(lines.encode([RECORDS[0] | {"data_sha256": sha256}])[0])
+    (found,) = findings(tmp_path)
+    assert found.path == folder and "different closes (00000000, 11111111)" in found.what
 
 
 def test_missing_and_left_over_files_are_named(made):

@@ -76,7 +76,8 @@ def test_right_values_reach_the_commands():
     assert done.returncode == 0
     assert "--profile smoke --symbol 'BRK-B' --jobs 3" in done.stdout
     done = make("endure", "MINUTES=0.5")
-    assert done.returncode == 0 and "--minutes 0.5" in done.stdout
+    counted, told = done.stdout.splitlines()
+    assert done.returncode == 0 and "--minutes 0.5" in counted and "helpers.readme" in told
 
 
 def test_a_file_may_have_any_name_and_lie_in_the_home_folder(tmp_path):

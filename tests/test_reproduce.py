@@ -7,8 +7,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from conftest import make_prices
 
-from helpers import paths, prices, reproduce
+from helpers import faults, lines, paths, prices, records, reproduce, validity, windows
 from helpers.reproduce import ReproduceError
 
 
@@ -172,6 +173,18 @@ def test_a_failing_notebook_leaves_the_earlier_one_and_stops_only_what_needs_it(
     assert not (outputs.rendered / "second.ipynb").exists()
 
 
+@pytest.mark.parametrize("content", [b'{"items": ["G-fig', b"foreign text", b"[]", b'{"files": []}', b"\xff", b""])
+def test_a_damaged_entry_of_the_index_is_named(tmp_path, monkeypatch, capsys, content):
+    path = tmp_path / "figures" / "index" / "G-fig10.json"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    monkeypatch.setattr(reproduce, "run", lambda steps, **_: {step.name: "" for step in steps})
+    assert reproduce.main(["--profile", "smoke", "--only", "01", "--output", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("index/G-fig10.json is damaged") and "make figures" in said and said.count("\n") == 1
+    assert path.read_bytes() == content
+
+
 def test_progress_keeps_its_last_state_and_tensorflow_says_nothing():
     pieces = ["\rstudy: 0/2", "\rstudy: 1/2", "\rstudy: 2/2", "\n", "I0000 00:00:1.5 7 port.cc:153] oneDNN is on.\n"]
     streams = [nbformat.v4.new_output("stream", name="stderr", text=text) for text in pieces]
@@ -205,3 +218,142 @@ def test_without_a_network_the_packaged_series_serves_and_is_named(tmp_path, mon
     with pytest.raises(ReproduceError, match="Only \\^GSPC is packaged"):
         reproduce.fetch("^IXIC")
     assert calls == ["^GSPC", "^IXIC"], "one attempt each"
+
+
+# --- records on other closes ----------------------------------------------------------------------------------------
+
+ONE, OTHER, AS_OF = make_prices(400), make_prices(400, seed=1), "2024-12-31"
+
+
+def recorded_on(folder: Path, closes, trials: int = 2):
+    """A study, a ledger and a contest's head on some closes, as a reproduction of the profile leaves them."""
+    dataset = windows.Dataset(closes, windows.protocol("described", as_of=AS_OF), max_sequence_length=250)
+    done = faults.run_study("generator", folder, trials=trials, dataset=dataset)
+    sums = {"data_sha256": dataset.data_sha256, "status": "ok", "epochs": 1, "engine": "fast"}
+    (folder / "replay_gan_clean.jsonl").write_bytes(lines.encode([sums])[0])
+    (folder / "contest_generator_described.jsonl").write_bytes(lines.encode([{"problem": sums}])[0])
+    return done
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_records_on_other_closes_are_set_aside_whole_and_put_back_with_their_closes(tmp_path):
+    outputs = paths.Outputs(tmp_path)
+    folder = outputs.studies("default")
+    aside = [folder.with_name(f"default.on-{closes.sha256[:8]}") for closes in (ONE, OTHER)]
+    assert records.settle(outputs, "default", ONE, AS_OF) == [], "the first run finds nothing"
+    recorded_on(folder, ONE)
+    before = contents(folder)
+    assert records.settle(outputs, "default", ONE, AS_OF) == [] and contents(folder) == before
+
+    (said,) = records.settle(outputs, "default", OTHER, AS_OF)
+    assert contents(aside[0]) == before and list(contents(folder)) == [records.MARK]
+    assert all(word in said for word in (ONE.caption, ONE.sha256[:8], "set aside whole in", aside[0].name))
+    recorded_on(folder, OTHER)
+    between = contents(folder)
+
+    away, back = records.settle(outputs, "default", ONE, AS_OF)
+    assert contents(folder) == before and contents(aside[1]) == between and not aside[0].exists()
+    assert OTHER.sha256[:8] in away and "are back" in back
+    whole = recorded_on(tmp_path / "whole", ONE, trials=5)
+    assert faults.outcome(recorded_on(folder, ONE, trials=5)) == faults.outcome(whole), "the study goes on"
+
+
+def test_a_kill_between_setting_aside_and_putting_back_loses_nothing(tmp_path):
+    outputs = paths.Outputs(tmp_path)
+    folder = outputs.studies("default")
+    recorded_on(folder.with_name(f"default.on-{ONE.sha256[:8]}"), ONE)
+    before = contents(folder.with_name(f"default.on-{ONE.sha256[:8]}"))
+    folder.mkdir()
+    (folder / records.MARK).write_text('{"sha256": "half')
+    (said,) = records.settle(outputs, "default", ONE, AS_OF)
+    assert "are back" in said and contents(folder).items() >= before.items()
+
+
+def test_records_on_two_closes_in_one_folder_are_set_aside_and_stay(tmp_path):
+    outputs = paths.Outputs(tmp_path)
+    folder = outputs.studies("default")
+    recorded_on(folder, ONE)
+    dataset = windows.Dataset(OTHER, windows.protocol("described", as_of=AS_OF))
+    faults.run_study("gan", folder / "x", trials=1, dataset=dataset)
+    (folder / "x" / "s.journal").rename(folder / "gan_described.journal")
+    before = contents(folder)
+    (said,) = records.settle(outputs, "default", OTHER, AS_OF)
+    (aside,) = folder.parent.glob("default.on-*")
+    assert aside.name == "default.on-" + "-and-".join(sorted((ONE.sha256[:8], OTHER.sha256[:8])))
+    assert contents(aside) == before and "they stay there" in said
+    recorded_on(folder, OTHER)
+    (said,) = records.settle(outputs, "default", ONE, AS_OF)
+    assert "set aside" in said and contents(aside) == before
+
+
+def test_committed_records_are_never_moved_and_drawing_is_refused_early(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    for profile, train, words in (
+        ("full", True, ["committed records", "or `make reproduce`, which trains everything again"]),
+        ("full", False, ["committed records"]),
+        ("default", False, ["PROFILE=default` begins anew"]),
+    ):
+        outputs = paths.Outputs(tmp_path)
+        if not outputs.studies(profile).exists():
+            recorded_on(outputs.studies(profile), ONE)
+        before = contents(tmp_path)
+        with pytest.raises(records.RecordsError) as refused:
+            records.settle(outputs, profile, OTHER, AS_OF, train=train)
+        said = str(refused.value)
+        assert all(w in said for w in [*words, ONE.caption, OTHER.caption, ONE.sha256[:8], OTHER.sha256[:8]]), said
+        assert "\n" not in said and said.endswith(".") and contents(tmp_path) == before
+        assert records.settle(outputs, profile, ONE, AS_OF, train=False) == [] and contents(tmp_path) == before
+    with pytest.raises(records.RecordsError, match=r"no records in data/studies/smoke to draw from"):
+        records.settle(outputs, "smoke", ONE, AS_OF, train=False)
+
+
+def test_other_series_on_other_closes_are_refused_by_name(tmp_path):
+    outputs = paths.Outputs(tmp_path)
+    recorded_on(outputs.studies("default"), ONE)
+    name = validity.study_name(ONE.symbol, "change")
+    (outputs.studies("default") / "s.journal").rename(outputs.studies("default") / f"{name}.journal")
+    assert records.settle(outputs, "default", ONE, AS_OF, others=[ONE]) == []
+    with pytest.raises(records.RecordsError, match=r"The records of \^TEST in .*SYMBOL=\^TEST CSV=path.*validity_\*"):
+        records.settle(outputs, "default", ONE, AS_OF, others=[OTHER])
+
+
+@pytest.mark.parametrize(("extra", "status"), [([], 0), (["--draw-only"], 2)])
+def test_a_reproduction_settles_its_records_before_anything_runs(tmp_path, monkeypatch, capsys, extra, status):
+    """Records on other closes in the folder of the profile: trained anew beside them, or refused, before a notebook."""
+    outputs = paths.Outputs(tmp_path)
+    recorded_on(outputs.studies("default"), ONE)
+    before, begun = contents(outputs.studies("default")), []
+
+    def run(steps, **_):
+        begun.append(contents(outputs.studies("default")))
+        return {step.name: "" for step in steps}
+
+    monkeypatch.setattr(reproduce, "run", run)
+    arguments = ["--set", "source=packaged", "--set", "as_of='1956-12-31'", "--only", "02", "--output", str(tmp_path)]
+    assert reproduce.main([*arguments, *extra]) == status
+    said = capsys.readouterr()
+    if status:
+        assert begun == [] and "were made on" in said.err and said.err.count("\n") == 1
+        assert contents(outputs.studies("default")) == before
+    else:
+        assert [list(found) for found in begun] == [[records.MARK]]
+        assert contents(outputs.studies(f"default.on-{ONE.sha256[:8]}")) == before
+
+
+def test_the_committed_records_were_made_on_one_series_which_is_named():
+    folder = paths.outputs().studies("full")
+    ((sha256, words),) = records.recorded(folder).items()
+    assert "S&P 500 daily closes" in words and len(sha256) == 64
+
+
+def test_what_is_set_aside_is_not_committed_and_goes_with_the_records(copy):
+    name = "data/studies/default.on-01234567/s.journal"
+    ignored = subprocess.run(["git", "check-ignore", "-q", name], cwd=paths.ROOT, check=False)
+    assert ignored.returncode in (0, 128), "git ignores it, where there is git"
+    (copy / name).parent.mkdir(parents=True)
+    (copy / name).write_text("")
+    subprocess.run(["make", "clean"], cwd=copy, check=True, capture_output=True, timeout=60)
+    assert not (copy / name).parent.exists()

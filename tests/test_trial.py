@@ -1,11 +1,13 @@
 """One trial: whatever happens in the worker, the parent gets a result; and it is measured truly."""
 
+import ctypes
 import math
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -59,7 +61,11 @@ def misbehave(config, dataset, *, epochs, seed, engine, stage):
     if seed == 12:
         os.kill(os.getpid(), signal.SIGSEGV)
     if seed == 13:
-        os.kill(os.getpid(), signal.SIGSTOP)  # as deaf as a hang in native code
+        os.kill(os.getpid(), signal.SIGSTOP)  # deaf to everything but SIGKILL
+    if seed == 18:
+        ctypes.PyDLL(None).sleep(60)  # native code that keeps the interpreter's lock
+    if seed == 19:
+        return measured(mse=int(Path("/proc/self/oom_score_adj").read_text()))
     if seed == 14:
         memory = np.ones(400 * 2**20, np.uint8)
         time.sleep(60 * len(memory))
@@ -129,10 +135,14 @@ def test_a_death_fails_the_trial_and_replaces_the_worker(evaluator, seed, reason
     assert evaluator.evaluate(CONFIG, 1.0, seed=0).ok
 
 
-def test_a_hang_ends_at_the_time_limit(evaluator):
+@pytest.mark.parametrize("seed", [13, 18])
+@pytest.mark.parametrize("given", [True, False])
+def test_a_hang_ends_at_the_time_limit(evaluator, seed, given, monkeypatch):
+    """Also where no limit is given."""
+    monkeypatch.setattr(trial, "TIME_LIMIT", 60 if given else 0.5)
     evaluator.evaluate(CONFIG, 1.0, seed=0)
     pid, started = evaluator.pid, time.perf_counter()
-    result = evaluator.evaluate(CONFIG, 1.0, seed=13, time_limit=0.5)
+    result = evaluator.evaluate(CONFIG, 1.0, seed=seed, time_limit=0.5 if given else None)
     assert time.perf_counter() - started < 5 and not psutil.pid_exists(pid)
     assert result.status == "failed" and result.reason.startswith("time above its limit: killed after 0.")
     assert result.reason.endswith("0.5 s allowed") and 0.5 <= result.seconds < 5
@@ -143,6 +153,11 @@ def test_too_much_memory_ends_the_trial(evaluator):
     assert result.status == "failed" and result.reason.startswith("memory above its limit: ")
     assert result.reason.endswith("350 MB allowed") and result.peak_rss_mb > 350
     assert evaluator.evaluate(CONFIG, 1.0, seed=0, memory_limit_mb=350).ok
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/oom_score_adj"), reason="needs Linux's /proc")
+def test_where_memory_runs_out_the_worker_is_the_first_to_go(evaluator):
+    assert evaluator.evaluate(CONFIG, 1.0, seed=19).mse > int(Path("/proc/self/oom_score_adj").read_text())
 
 
 def test_a_worker_that_has_grown_is_replaced(evaluator):
@@ -212,7 +227,7 @@ print("started", flush=True)
 evaluator.evaluate(LstmConfig(1, 2, 0.01, 16, 5, 0.1), sys.argv[1], seed=0)
 """
 HANGING = """
-import os, time
+import ctypes, os
 from pathlib import Path
 
 def nothing(engine):
@@ -220,13 +235,15 @@ def nothing(engine):
 
 def hang(config, dataset, **arguments):
     Path(dataset).write_text(str(os.getpid()))
-    time.sleep(120)
+    {}
 """
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
-def test_no_worker_outlives_its_parent(tmp_path, ending):
-    (tmp_path / "hanging.py").write_text(HANGING)
+@pytest.mark.parametrize("hang", ["__import__('time').sleep(120)", "ctypes.PyDLL(None).sleep(120)"])
+def test_no_worker_outlives_its_parent(tmp_path, ending, hang):
+    """Also one that hangs in native code and keeps the interpreter's lock."""
+    (tmp_path / "hanging.py").write_text(HANGING.format(hang))
     (tmp_path / "script.py").write_text(SCRIPT)
     note = tmp_path / "pid"
     parent = subprocess.Popen(
