@@ -155,7 +155,7 @@ def overview(tables: Mapping[str, Mapping[Problem, pd.DataFrame]]) -> pd.DataFra
                         "Interval": [_range(r.best_low, r.best_high) for r in table.itertuples()],
                         "Over yesterday's close by": table["regret"],
                         "P(better than random)": table["win"],
-                        "of it the interval": [_range(r.win_low, r.win_high) for r in table.itertuples()],
+                        "its interval": [_range(r.win_low, r.win_high) for r in table.itertuples()],
                         "p": table["p"],
                         "p, Holm": table["p_holm"],
                         "Different configurations": table["unique"],
@@ -209,7 +209,7 @@ def ablations(finals: Mapping[str, Mapping[Problem, pd.DataFrame]]) -> pd.DataFr
     return pd.DataFrame(rows, columns=["Problem", "Evaluated by", "Rival", *DUEL])
 
 
-DUEL = ("Tuner", "Seeds", "P(better)", "Interval", "Ratio of MSEs", "of it the interval", "p", "p, Holm")
+DUEL = ("Tuner", "Seeds", "P(better)", "Interval", "Ratio of MSEs", "its interval", "p", "p, Holm")
 DUEL_FORMATS: Mapping[str, str] = {"P(better)": ".2f", "Ratio of MSEs": ".3g", "p": "p", "p, Holm": "p"}
 
 
@@ -220,7 +220,7 @@ def _duel(row: Mapping[str, Any]) -> dict[str, Any]:
         "P(better)": row["win"],
         "Interval": _range(row["win_low"], row["win_high"]),
         "Ratio of MSEs": row["ratio"],
-        "of it the interval": _range(row["ratio_low"], row["ratio_high"]),
+        "its interval": _range(row["ratio_low"], row["ratio_high"]),
         "p": row["p"],
         "p, Holm": row["p_holm"],
     }

@@ -120,8 +120,8 @@ pd.concat(
         "benchmark": contest_report.coverage([*asked, *asked_longer], frames, names),
         "real trainings": contest_report.coverage(asked_real, by_problem, real_names),
     },
-    names=["evaluated by", ""],
-)
+    names=["evaluated by", "contest"],
+).reset_index(level="contest", drop=True)
 
 # %%
 said = f"{data.caption}. The benchmark's trainings: closes of the S&P 500 up to the end of 2024."
@@ -140,12 +140,16 @@ Markdown(
 # optimisation over raw and over warped ranges, as in notebook 04; Optuna's random search, TPE and CMA-ES; and a
 # hybrid of ours, which the papers name as future work. Optuna's Gaussian process is left out, for it needs PyTorch.
 #
-# **The surrogate.** The mean of a Gaussian process and of randomised trees, fitted to configurations drawn at random
-# and trained once; where trainings were repeated, a configuration and a seed have the noise of a training.
+# **The surrogate** is a model that tells the error of any configuration without a training: the mean of a Gaussian
+# process and of randomised trees, fitted to configurations drawn at random and trained once. Where trainings were
+# repeated, a configuration and a seed have the noise of a training.
 # `data/benchmark/README.md` says how far its predictions are from trainings that it has not seen.
 
 # %% [markdown]
 # ## 1. What each tuner reaches
+#
+# *P(improvement)* is the share of the seeds in which a tuner's search ends below its rival's with the same seed: 1/2 is
+# a draw.
 
 # %%
 finals = {problem: contest_stats.results(frame) for problem, frame in short.items()}
@@ -292,7 +296,7 @@ tables.save(
 early = {
     a: {t: contest_stats.found_within(frames[a], t, evaluations) for t in names} for a in asked_longer if a in frames
 }
-pd.DataFrame(
+shares = pd.DataFrame(
     {
         f"{name_of(a.problem)}, {a.evaluations} evaluations, {a.seeds} seeds": {
             figures.LABELS[t]: f"{e:.2f}" for t, e in by_tuner.items()
@@ -300,6 +304,7 @@ pd.DataFrame(
         for a, by_tuner in early.items()
     }
 )
+shares if len(shares) else Markdown("The longer contest is not recorded in this run.")
 
 # %% [markdown]
 # ## 4. What the feedback is worth
@@ -413,7 +418,8 @@ Markdown(answer)
 # ## Findings
 
 # %%
-median_thinking = "; ".join(f"{figures.LABELS[t]} {v:.2g} s" for t, v in thinking.items())
+papers = [t for t in ("generator", "gan", "bayesian") if t in thinking]
+median_thinking = "; ".join(f"{figures.LABELS[t]} {thinking[t]:.2g} s" for t in papers)
 hopeful = summaries[first].set_index("tuner")
 beyond = [t for t, row in answer_of.items() if row and contest_report.word(row) == "better than"]
 blind = calibration.base.value * (1 - calibration.base.value)
@@ -425,25 +431,25 @@ real_words = "; ".join(
     for p, f in real_finals.items()
 )
 Markdown(f"""
-- This run used {data.caption}. On the benchmark: {len(finals)} problem(s), {spread}, {evaluations}
-  evaluations a search.
+- *A practitioner* with {evaluations} evaluations should take **{figures.LABELS[top]}** here; a reviewer should ask for
+  random search, for paired seeds and for the feedback switched off wherever a tuner is proposed.
 - **Better than random search beyond chance**, over the problems:
   {", ".join(figures.LABELS[t] for t in beyond) or "none"}.
 - **The papers' tuners** over random search: generator
   {contest_report.share(answer_of["generator"]) if answer_of.get("generator") else "not in this run"}, GAN
-  {contest_report.share(answer_of["gan"]) if answer_of.get("gan") else "not in this run"}. On {name_of(first)} the best
-  tuner's median error is {contest_report.over_naive(hopeful["best"].min(), naive[first])}.
+  {contest_report.share(answer_of["gan"]) if answer_of.get("gan") else "not in this run"}. In the first problem,
+  {name_of(first)}, the best tuner's median error is {contest_report.over_naive(hopeful["best"].min(), naive[first])}.
 - **The feedback.** The generator with its feedback over itself without: {contest_report.share(fed) if fed else "–"}.
-  Mean cosine of the updates with the way downhill: {pointing}.
+  Mean cosine of the updates with the way downhill (1: straight downhill, 0: no direction): {pointing}.
 - **The GAN's discriminator** ranks a proposal that turns out well over one that does not with probability
   {calibration.rank:.2f}; it has a Brier score of {figures.number(calibration.brier)}, where always saying the
   share of all, {calibration.base:.2f}, would have {figures.number(blind)}.
 - **The hybrid.** {contest_report.aim(finals) if "hybrid" in order else "It took no part."}
-- **Thinking**, median seconds a suggestion: {median_thinking}.
+- **Thinking**, median seconds a suggestion: {median_thinking}. {slowest}.
 - **Real trainings** over random search: {real_words or "none recorded"}. Benchmark and real trainings:
   {contest_report.agreed(agreement)}.
-- *A practitioner* with {evaluations} evaluations should take {figures.LABELS[top]} here; a reviewer should ask for
-  random search, for paired seeds and for the feedback switched off wherever a tuner is proposed.
+- **What this rests on**: {data.caption}; on the benchmark {"; ".join(map(name_of, finals))}, {spread}, {evaluations}
+  evaluations a search.
 """)
 
 # %% [markdown]
