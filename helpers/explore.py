@@ -21,7 +21,7 @@ import optuna
 import pandas as pd
 from matplotlib.figure import Figure
 
-from helpers import figures, paths, plots, prices, samplers, study, windows
+from helpers import figures, paths, prices, samplers, search_plots, study, windows
 from helpers.lstm import EPOCHS
 from helpers.progress import Bar, clock
 from helpers.space import GENERATOR_SPACE, HYPERPARAMETERS, SearchSpace
@@ -211,7 +211,9 @@ def states(rows: pd.DataFrame, tuner: str, naive: float) -> list[Any]:
     from IPython.display import Markdown
 
     found = [Markdown(said(rows, naive)), shown(rows)]
-    return [*found, plots.mse_over_iterations(rows, tuner=tuner, naive=naive)] if rows["mse"].notna().any() else found
+    if rows["mse"].notna().any():
+        found.append(search_plots.mse_over_iterations(rows, tuner=tuner, naive=naive))
+    return found
 
 
 def watch(rows: Iterator[pd.DataFrame], tuner: str, naive: float) -> pd.DataFrame:

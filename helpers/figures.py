@@ -385,7 +385,7 @@ def save(
     return outputs.figures / f"{name}.png"
 
 
-_DRAWING = (paths.HELPERS / "plots.py", paths.HELPERS / "diagrams.py")
+_DRAWING = tuple(paths.HELPERS / f"{name}.py" for name in ("data_plots", "search_plots", "forecast_plots", "diagrams"))
 
 
 def items_of(item: str | Sequence[str]) -> list[str]:

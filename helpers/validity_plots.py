@@ -10,8 +10,9 @@ import pandas as pd
 from matplotlib import ticker
 from matplotlib.lines import Line2D
 
+from helpers.data_plots import EPISODES
 from helpers.figures import COLOURS, Figure, new, number, style, thousands
-from helpers.plots import EPISODES, date_axis
+from helpers.plot_parts import date_axis
 
 LEVEL, CHANGE, NAIVE = COLOURS["level"], COLOURS["change"], COLOURS["naive"]
 TARGETS = {"level": ("LSTM, level", LEVEL, "s"), "change": ("LSTM, change", CHANGE, "o")}

@@ -32,7 +32,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from helpers import figures, metrics, paths, plots, prices, provenance, published, windows
+from helpers import data_plots, figures, metrics, paths, prices, provenance, published, windows
 
 outputs = paths.outputs(output)
 this = paths.NOTEBOOKS / "01_data_preparation.py"
@@ -58,7 +58,7 @@ Markdown(f"**Data:** {data.caption}. Of these, the {len(close):,} closes up to {
 
 # %%
 span = f"{len(close):,} closes, {close.index[0]:%Y-%m-%d} to {close.index[-1]:%Y-%m-%d}"
-fig = plots.closes(close, symbol=name)
+fig = data_plots.closes(close, symbol=name)
 figures.save(
     fig,
     ["G-fig02", "A-fig01"],
@@ -96,7 +96,7 @@ spikes.style.format(precision=2).format_index(lambda day: f"{day:%Y-%m-%d}")
 # papers do and keep a protocol `clean`, which does not.
 
 # %%
-fig = plots.scaled_closes(dataset.scaled, symbol=name)
+fig = data_plots.scaled_closes(dataset.scaled, symbol=name)
 figures.save(
     fig,
     "A-fig02",
@@ -115,7 +115,7 @@ fig
 # of 30 days overlap in all days but one at each end.
 
 # %%
-fig = plots.first_windows(dataset.scaled, count=3, length=30)
+fig = data_plots.first_windows(dataset.scaled, count=3, length=30)
 figures.save(
     fig,
     "G-fig03",
@@ -142,7 +142,7 @@ pd.Series(shapes, name="shape").to_frame()
 # The text of both papers splits in time: the first 80 % are trained on, the last 20 % tested on.
 
 # %%
-fig = plots.split(dataset, symbol=name)
+fig = data_plots.split(dataset, symbol=name)
 figures.save(
     fig,
     ["G-fig04", "A-fig03"],
@@ -161,7 +161,7 @@ fig
 
 # %%
 shuffled = datasets["published"]
-fig = plots.split(shuffled, symbol=name)
+fig = data_plots.split(shuffled, symbol=name)
 figures.save(
     fig,
     ["G-fig04", "A-fig03"],

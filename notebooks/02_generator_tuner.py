@@ -39,7 +39,21 @@ import optuna
 import pandas as pd
 from IPython.display import Markdown
 
-from helpers import diagrams, figures, lstm, paths, plots, prices, provenance, published, study, tables, trial, windows
+from helpers import (
+    diagrams,
+    figures,
+    forecast_plots,
+    lstm,
+    paths,
+    prices,
+    provenance,
+    published,
+    search_plots,
+    study,
+    tables,
+    trial,
+    windows,
+)
 from helpers.samplers import GeneratorSampler
 from helpers.samplers.networks import generator_model
 from helpers.space import GENERATOR_SPACE, HYPERPARAMETERS, LstmConfig, UnitCube, config_from_params
@@ -279,7 +293,7 @@ Markdown("\n".join(f"- {who}: {what}" for who, what in said.items()))
 # MSE of every iteration, with the published run in grey.
 
 # %%
-fig = plots.mse_over_iterations(short, naive=naive["mse"], published=published.records("generator"))
+fig = search_plots.mse_over_iterations(short, naive=naive["mse"], published=published.records("generator"))
 figures.save(
     fig,
     "G-fig10",
@@ -291,7 +305,7 @@ figures.save(
 fig
 
 # %%
-fig = plots.smoothed(short, naive=naive["mse"])
+fig = search_plots.smoothed(short, naive=naive["mse"])
 figures.save(
     fig,
     "G-fig11",
@@ -343,7 +357,7 @@ tables.save(
 # notebook 06 tests for a period.
 
 # %%
-fig = plots.mse_over_iterations(medium, naive=naive["mse"], early_stop=short_run)
+fig = search_plots.mse_over_iterations(medium, naive=naive["mse"], early_stop=short_run)
 figures.save(
     fig,
     "G-fig07",
@@ -355,7 +369,7 @@ figures.save(
 fig
 
 # %%
-fig = plots.smoothed(medium, naive=naive["mse"], early_stop=short_run)
+fig = search_plots.smoothed(medium, naive=naive["mse"], early_stop=short_run)
 figures.save(
     fig,
     "G-fig08",
@@ -367,7 +381,7 @@ figures.save(
 fig
 
 # %%
-fig = plots.smoothed(records, naive=naive["mse"], early_stop=short_run)
+fig = search_plots.smoothed(records, naive=naive["mse"], early_stop=short_run)
 figures.save(
     fig,
     "G-fig09",
@@ -394,7 +408,7 @@ both = pd.DataFrame([{**winner.config.as_dict(), "mse": winner.metrics["mse"], "
 tables.formatted(both, {"mse": ".7f", "yesterday's close": ".7f"}).style.hide()
 
 # %%
-fig = plots.forecast(winner.dates, actual, predicted, yesterday, **errors, last="365D")
+fig = forecast_plots.forecast(winner.dates, actual, predicted, yesterday, **errors, last="365D")
 figures.save(
     fig,
     "G-fig12",
@@ -406,7 +420,7 @@ figures.save(
 fig
 
 # %%
-fig = plots.forecast(winner.dates, actual, predicted, yesterday, **errors, last=100)
+fig = forecast_plots.forecast(winner.dates, actual, predicted, yesterday, **errors, last=100)
 figures.save(
     fig,
     "G-fig13",
@@ -422,7 +436,7 @@ fig
 
 # %%
 residual = pd.Series(actual - predicted)
-fig = plots.residuals(actual, predicted, yesterday)
+fig = forecast_plots.residuals(actual, predicted, yesterday)
 figures.save(
     fig,
     "G-fig14",

@@ -39,7 +39,19 @@ import optuna
 import pandas as pd
 from IPython.display import Markdown
 
-from helpers import diagrams, figures, paths, plots, prices, provenance, published, study, tables, windows
+from helpers import (
+    diagrams,
+    figures,
+    forecast_plots,
+    paths,
+    prices,
+    provenance,
+    published,
+    search_plots,
+    study,
+    tables,
+    windows,
+)
 from helpers.samplers import GanSampler
 from helpers.samplers.networks import discriminator_model, gan_generator_model
 from helpers.space import GAN_SPACE, HYPERPARAMETERS, UnitCube, config_from_params
@@ -180,7 +192,7 @@ Markdown("\n".join(f"- {who}: {what}" for who, what in said.items()))
 # ## 50 iterations, and why the paper stops after 20
 
 # %%
-fig = plots.mse_over_iterations(records, tuner="gan", naive=naive["mse"], early_stop=short_run)
+fig = search_plots.mse_over_iterations(records, tuner="gan", naive=naive["mse"], early_stop=short_run)
 figures.save(
     fig,
     "A-fig06",
@@ -196,7 +208,7 @@ fig
 # over independent numbers shows such waves too.
 
 # %%
-fig = plots.smoothed(records, tuner="gan", naive=naive["mse"], early_stop=short_run)
+fig = search_plots.smoothed(records, tuner="gan", naive=naive["mse"], early_stop=short_run)
 figures.save(
     fig,
     "A-fig07",
@@ -214,7 +226,7 @@ fig
 # figures.
 
 # %%
-fig = plots.mse_over_iterations(short, tuner="gan", naive=naive["mse"], published=theirs)
+fig = search_plots.mse_over_iterations(short, tuner="gan", naive=naive["mse"], published=theirs)
 figures.save(
     fig,
     "A-fig08",
@@ -226,7 +238,7 @@ figures.save(
 fig
 
 # %%
-fig = plots.metric_over_iterations(short, "rmse", tuner="gan", published=theirs, naive=naive["rmse"])
+fig = search_plots.metric_over_iterations(short, "rmse", tuner="gan", published=theirs, naive=naive["rmse"])
 figures.save(
     fig,
     "A-fig09",
@@ -238,7 +250,7 @@ figures.save(
 fig
 
 # %%
-fig = plots.metric_over_iterations(short, "mae", tuner="gan", naive=naive["mae"])
+fig = search_plots.metric_over_iterations(short, "mae", tuner="gan", naive=naive["mae"])
 figures.save(
     fig,
     "A-fig10",
@@ -250,7 +262,7 @@ figures.save(
 fig
 
 # %%
-fig = plots.metric_over_iterations(short, "r2", tuner="gan", naive=naive["r2"])
+fig = search_plots.metric_over_iterations(short, "r2", tuner="gan", naive=naive["r2"])
 figures.save(
     fig,
     "A-fig11",
@@ -277,7 +289,7 @@ tables.save(
 )
 
 # %%
-fig = plots.hyperparameters_over_iterations(short, tuner="gan", published=theirs)
+fig = search_plots.hyperparameters_over_iterations(short, tuner="gan", published=theirs)
 figures.save(
     fig,
     "A-appC",
@@ -296,7 +308,7 @@ fig
 # iterations can.
 
 # %%
-fig = plots.metric_over_iterations(short, "cpu_percent", tuner="gan", average=True, claims=True)
+fig = search_plots.metric_over_iterations(short, "cpu_percent", tuner="gan", average=True, claims=True)
 figures.save(
     fig,
     "A-fig12",
@@ -308,7 +320,7 @@ figures.save(
 fig
 
 # %%
-fig = plots.metric_over_iterations(short, "peak_rss_mb", tuner="gan", average=True, claims=True)
+fig = search_plots.metric_over_iterations(short, "peak_rss_mb", tuner="gan", average=True, claims=True)
 figures.save(
     fig,
     "A-fig13",
@@ -321,7 +333,7 @@ figures.save(
 fig
 
 # %%
-fig = plots.metric_over_iterations(short, "cumulative_seconds", tuner="gan", published=theirs, claims=True)
+fig = search_plots.metric_over_iterations(short, "cumulative_seconds", tuner="gan", published=theirs, claims=True)
 figures.save(
     fig,
     "A-fig14",
@@ -345,7 +357,7 @@ both = pd.DataFrame([{**winner.config.as_dict(), "mse": winner.metrics["mse"], "
 tables.formatted(both, {"mse": ".7f", "yesterday's close": ".7f"}).style.hide()
 
 # %%
-fig = plots.forecast(
+fig = forecast_plots.forecast(
     winner.dates,
     actual,
     predicted,
@@ -366,7 +378,7 @@ figures.save(
 fig
 
 # %%
-fig = plots.residuals(actual, predicted, yesterday, tuner="gan")
+fig = forecast_plots.residuals(actual, predicted, yesterday, tuner="gan")
 figures.save(
     fig,
     "A-fig16",

@@ -36,7 +36,7 @@ import optuna
 import pandas as pd
 from IPython.display import Markdown
 
-from helpers import figures, paths, plots, prices, provenance, published, study, tables, windows
+from helpers import figures, paths, prices, provenance, published, search_plots, study, tables, windows
 from helpers.samplers import BayesianSampler
 from helpers.space import GENERATOR_SPACE, HYPERPARAMETERS
 
@@ -113,7 +113,7 @@ Markdown("\n".join(f"- {who}: {what}" for who, what in said.items()))
 # The published run in grey; the horizontal lines are the error to reach and that of yesterday's close.
 
 # %%
-fig = plots.mse_over_iterations(
+fig = search_plots.mse_over_iterations(
     records, target=target.mse, naive=naive["mse"], published={"bayesian": published.records("bayesian")}
 )
 figures.save(

@@ -34,7 +34,7 @@ import optuna
 import pandas as pd
 from IPython.display import Markdown
 
-from helpers import figures, paths, plots, prices, provenance, published, study, tables, windows
+from helpers import figures, paths, prices, provenance, published, search_plots, study, tables, windows
 from helpers.space import HYPERPARAMETERS
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -75,7 +75,7 @@ def medians(column: str, spec: str, tables: dict[str, pd.DataFrame]) -> str:
     return ", ".join(f"{figures.LABELS[tuner]} {value:{spec}}" for tuner, value in values.items())
 
 
-fig = plots.mse_over_iterations(both, naive=naive["mse"], published=theirs)
+fig = search_plots.mse_over_iterations(both, naive=naive["mse"], published=theirs)
 figures.save(
     fig,
     "G-fig16",
@@ -92,7 +92,7 @@ fig
 # the mean absolute error; both are in scaled units.
 
 # %%
-fig = plots.metric_over_iterations(both, "r2", naive=naive["r2"], claims=True)
+fig = search_plots.metric_over_iterations(both, "r2", naive=naive["r2"], claims=True)
 figures.save(
     fig,
     "G-fig18",
@@ -104,7 +104,7 @@ figures.save(
 fig
 
 # %%
-fig = plots.metric_over_iterations(both, "rmse", naive=naive["rmse"], published=theirs, claims=True)
+fig = search_plots.metric_over_iterations(both, "rmse", naive=naive["rmse"], published=theirs, claims=True)
 figures.save(
     fig,
     "G-fig19",
@@ -116,7 +116,7 @@ figures.save(
 fig
 
 # %%
-fig = plots.metric_over_iterations(both, "mae", naive=naive["mae"], claims=True)
+fig = search_plots.metric_over_iterations(both, "mae", naive=naive["mae"], claims=True)
 figures.save(
     fig,
     "G-fig20",
@@ -134,7 +134,7 @@ fig
 
 # %%
 seconds = {tuner: r["seconds"].sum() for tuner, r in records.items()}
-fig = plots.metric_over_iterations(both, "cumulative_seconds", published=theirs)
+fig = search_plots.metric_over_iterations(both, "cumulative_seconds", published=theirs)
 figures.save(
     fig,
     "G-fig17",
@@ -152,7 +152,7 @@ fig
 # search looks like that leaves most of the space alone.
 
 # %%
-fig = plots.hyperparameters_over_iterations(both, published=theirs)
+fig = search_plots.hyperparameters_over_iterations(both, published=theirs)
 figures.save(
     fig,
     "G-fig21",

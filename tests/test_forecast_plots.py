@@ -1,0 +1,105 @@
+"""A winner's forecast and its errors, as drawn."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from plot_checks import NAIVE, fits, labelled, legend, line, series
+
+from helpers import figures, forecast_plots
+
+
+def forecasts(days=400, seed=0):
+    rng = np.random.default_rng(seed)
+    dates = pd.bdate_range("2023-06-01", periods=days)
+    actual = 4500 + np.cumsum(rng.normal(0, 40, days))
+    return dates, actual, actual + rng.normal(5, 60, days), np.concatenate([[4500], actual[:-1]])
+
+
+def test_forecast_names_yesterdays_close_with_its_error():
+    fig = forecast_plots.forecast(*forecasts(), mse=0.000229, naive_mse=NAIVE, last=100)
+    assert legend(fig) == ["Actual close", "Generator's best LSTM: MSE 0.000229", "Yesterday's close: MSE 0.0000225"]
+    _, actual, predicted, naive = forecasts()
+    top, low = fig.axes
+    np.testing.assert_array_equal(line(top, "Actual close").get_ydata(), actual[-100:])
+    np.testing.assert_array_equal(labelled(top, "Generator").get_ydata(), predicted[-100:])
+    np.testing.assert_array_equal(labelled(top, "Yesterday").get_ydata(), naive[-100:])
+    drawn = [found.get_ydata() for found in low.lines[1:]]
+    assert any(np.allclose(y, actual[-100:] - predicted[-100:]) for y in drawn)
+    assert any(np.allclose(y, actual[-100:] - naive[-100:]) for y in drawn)
+    assert top.get_ylabel().endswith("(index points)")
+    fig.draw_without_rendering()
+    assert any("," in label.get_text() for label in top.get_yticklabels())
+    assert fits(fig)
+
+
+def test_forecast_of_a_span_of_time_in_any_order():
+    dates, actual, predicted, naive = forecasts()
+    order = np.random.default_rng(1).permutation(len(dates))
+    fig = forecast_plots.forecast(
+        dates[order], actual[order], predicted[order], naive[order], mse=1e-4, naive_mse=NAIVE, tuner="gan", last="365D"
+    )
+    shown = line(fig.axes[0], "Actual close")
+    recent = dates > dates[-1] - pd.Timedelta("365D")
+    np.testing.assert_array_equal(shown.get_ydata(), actual[recent])
+    assert shown.get_marker() == "None"
+    assert labelled(fig.axes[0], "GAN").get_color() == figures.COLOURS["gan"]
+
+
+def test_scattered_test_days_are_points():
+    dates, *values = forecasts()
+    some = np.sort(np.random.default_rng(2).permutation(len(dates))[:80])
+    fig = forecast_plots.forecast(dates[some], *(v[some] for v in values), mse=1e-4, naive_mse=NAIVE, errors=False)
+    assert len(fig.axes) == 1 and line(fig.axes[0], "Actual close").get_marker() == "o"
+
+
+def test_a_forecast_over_decades_of_prices_is_logarithmic_and_light():
+    close = series("1927-12-30", 4000).to_numpy()
+    dates = pd.date_range("1928-01-02", periods=len(close), freq="9D")  # scattered, as in a shuffled split
+    fig = forecast_plots.forecast(dates, close, close + 40, close * 0.99, mse=1e-4, naive_mse=NAIVE)
+    assert fig.axes[0].get_yscale() == "log"
+    assert all(found.get_rasterized() for found in fig.axes[0].lines)
+    assert fits(fig)
+
+
+def test_dates_say_their_year_where_it_is_new():
+    fig = forecast_plots.forecast(*forecasts(), mse=0.000229, naive_mse=NAIVE, last=100)
+    fig.draw_without_rendering()
+    ticks = [label.get_text() for label in fig.axes[-1].get_xticklabels()]
+    assert ticks[0].endswith("\n2024") and all(tick[0].isalpha() for tick in ticks)
+    assert [tick for tick in ticks if "\n" in tick] == [ticks[0]]
+
+
+def test_bad_forecasts():
+    dates, actual, predicted, naive = forecasts(10)
+    with pytest.raises(ValueError, match="10 days, actual 10, predicted 9, naive 10"):
+        forecast_plots.forecast(dates, actual, predicted[1:], naive, mse=1, naive_mse=1)
+    with pytest.raises(ValueError, match="No test day is left with last=0; there are 10"):
+        forecast_plots.forecast(dates, actual, predicted, naive, mse=1, naive_mse=1, last=0)
+
+
+def test_residuals_show_density_zero_line_and_yesterdays_close():
+    _, actual, predicted, naive = forecasts(3000)
+    fig = forecast_plots.residuals(actual, predicted, naive, tuner="gan")
+    assert [ax.get_title(loc="left") for ax in fig.axes] == ["GAN's best LSTM", "Yesterday's close"]
+    for ax, forecast in zip(fig.axes, (predicted, naive), strict=True):
+        error = actual - forecast
+        heights = [bar.get_height() for bar in ax.patches]
+        width = ax.patches[0].get_width()
+        inside = ((error >= ax.get_xlim()[0]) & (error <= ax.get_xlim()[1])).mean()
+        assert sum(heights) * width == pytest.approx(inside, abs=1e-9)  # bars and curve are the same density
+        curve = max(ax.lines, key=lambda found: len(found.get_xdata()))
+        area = np.trapezoid(curve.get_ydata(), curve.get_xdata())
+        assert area == pytest.approx(inside, abs=0.02)
+        zero, mean = (found.get_xdata()[0] for found in ax.lines if len(found.get_xdata()) == 2)
+        assert (zero, mean) == (0, pytest.approx(error.mean()))
+        assert f"{len(error):,} days" in ax.get_title(loc="right")
+    assert fig.axes[-1].get_xlabel() == "Actual minus forecast (index points)"
+    assert legend(fig) == ["histogram", "density", "zero error", "mean"]
+    assert fits(fig)
+
+
+def test_residuals_of_constant_and_of_single_errors():
+    forecast_plots.residuals(np.ones(5), np.zeros(5), np.ones(5)).draw_without_rendering()
+    forecast_plots.residuals(np.array([1.0]), np.array([2.0]), np.array([0.0])).draw_without_rendering()
+    with pytest.raises(ValueError, match="at least one"):
+        forecast_plots.residuals(np.array([]), np.array([]), np.array([]))
