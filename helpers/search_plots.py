@@ -477,6 +477,7 @@ def _failed(ax: Axes, run: pd.DataFrame, column: str) -> None:
 
 def _metric_axis(ax: Axes, runs: Sequence[pd.DataFrame], metric: str, *, log: bool) -> None:
     worst = min(run[metric].min() for run in runs)
+    log = log and any(run[metric].max() > 0 for run in runs)  # where every trial failed there is nothing to scale
     ax.set_xlabel("Iteration")
     ax.set_ylabel(METRICS[metric].label)
     ax.set_xlim(0.5, max(run["iteration"].max() for run in runs) + 0.5)
