@@ -8,7 +8,8 @@ measured in one run on one machine, since only such ratios mean something:
 - Keras: `fit` and `predict` with all cores. Whole trainings would take hours, so the seconds of a step are the slope
   between a short and a longer `fit` (`SHORT` and `LONG` steps), and the trial is its model's building and first call,
   plus the slope times all steps, plus one forecast of the test part.
-- the floor: the arithmetic of the training (`flop`) at the speed of a large float32 matrix product on all cores.
+- the floor: the arithmetic of the training (`flop`) at the speed of a large float32 matrix product on all cores, the
+  faster of NumPy's and TensorFlow's.
 
 `python -m helpers.bench --only agreement` and its neighbours run single parts; see `PARTS`.
 """
@@ -17,8 +18,10 @@ from __future__ import annotations
 
 import argparse
 import logging
+import multiprocessing
 import os
 import resource
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -60,14 +63,30 @@ def flop(config: LstmConfig, samples: int, epochs: int = EPOCHS, features: int =
 
 
 def peak_gflops(size: int = 3072, repeats: int = 5) -> float:
-    """Speed of a float32 matrix product of size x size on all cores, GFLOP/s: the best of some repeats."""
+    """Speed of a float32 matrix product of size x size on all cores, GFLOP/s: the best of NumPy's and TensorFlow's.
+
+    Measured in a process of its own: its matrices are not to count as a trial's memory, and some systems set variables
+    that tie NumPy's library to the kernels of an older processor.
+    """
+    free = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
+    code = f"from helpers.bench import product_seconds; print(product_seconds({size}, {repeats}))"
+    said = subprocess.run([sys.executable, "-c", code], env=free, cwd=paths.ROOT, capture_output=True, check=True)
+    return 2 * size**3 / float(said.stdout.split()[-1]) / 1e9
+
+
+def product_seconds(size: int, repeats: int) -> float:
+    """Seconds of a float32 matrix product of size x size: the best of some repeats, with NumPy and with TensorFlow."""
+    import tensorflow as tf
+
     a = np.random.default_rng(0).random((size, size), dtype=np.float32)
+    b = tf.constant(a)
     seconds = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        a @ a
-        seconds.append(time.perf_counter() - started)
-    return 2 * size**3 / min(seconds) / 1e9
+    for product in (lambda: a @ a, lambda: tf.linalg.matmul(b, b).numpy()):
+        for _ in range(repeats):
+            started = time.perf_counter()
+            product()
+            seconds.append(time.perf_counter() - started)
+    return min(seconds)
 
 
 def our_seconds(config: LstmConfig, windows: Windows, *, epochs: int = EPOCHS, threads: int = 1) -> float:
@@ -250,17 +269,28 @@ def draw_sweeps(table: pd.DataFrame) -> figures.Figure:
 
 
 def memory_table(dataset: Dataset, trials: int = 500, every: int = 50) -> pd.DataFrame:
-    """Resident memory of one process over many different small trials, MB."""
+    """Resident memory of one process over many different small trials, MB, and what of it came after the imports.
+
+    A process of its own: in one that has run Keras, memory that Keras holds would hide what the trials take.
+    """
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_memory_table, (dataset, trials, every))
+
+
+def _memory_table(dataset: Dataset, trials: int, every: int) -> pd.DataFrame:
     import psutil
+    import tensorflow  # noqa: F401  (a trial's worker has imported it)
 
     process = psutil.Process()
+    imported = process.memory_info().rss / 2**20
     rows = []
     for k in progress.each(range(trials), "memory over trials", unit="trial"):
         config = LstmConfig(1 + k % 4, 1 + k % 7, 0.001, 16 * 2 ** (k % 4), 1 + k % 40, 0.2)
         windows = dataset.windows(config.sequence_length)
         our_seconds(config, replace(windows, x_train=windows.x_train[:512], y_train=windows.y_train[:512]), epochs=1)
         if (k + 1) % every == 0:
-            rows.append({"trials": k + 1, "rss_mb": process.memory_info().rss / 2**20})
+            rss = process.memory_info().rss / 2**20
+            rows.append({"trials": k + 1, "rss_mb": rss, "beyond_imports_mb": rss - imported})
     return pd.DataFrame(rows)
 
 
