@@ -96,12 +96,14 @@ endif
 
 reproduce: prices  ## everything from nothing, every model trained again: notebooks, figures, tables (PROFILE, SYMBOL, CSV, JOBS)
 	@$(PY) -m helpers.reproduce --profile $(PROFILE) --symbol '$(SYMBOL)' --jobs $(JOBS)
+	@$(PY) -m helpers.readme
 
 smoke: $(STAMP)  ## every notebook with tiny budgets into build/smoke: packaged series, no network, minutes
 	@$(PY) -m helpers.reproduce --profile smoke --jobs $(JOBS)
 
 figures: prices  ## redraw every figure and table from the committed records; trains nothing
 	@$(PY) -m helpers.reproduce --profile full --draw-only --jobs $(JOBS)
+	@$(PY) -m helpers.readme
 
 supplement: $(STAMP)  ## the notebooks, figures and tables as one static site, notebooks/supplement/index.html; no network
 	@$(PY) -m helpers.supplement

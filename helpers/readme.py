@@ -13,7 +13,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from helpers import answer, contest_report, endure, figures, paths, published, study, tables, validity
+from helpers import (
+    answer,
+    contest_report,
+    endure,
+    figures,
+    paths,
+    published,
+    replication,
+    schedule,
+    study,
+    tables,
+    validity,
+)
 from helpers.answer import PROTOCOLS, TUNERS, claims, errors
 
 README = paths.ROOT / "README.md"
@@ -73,6 +85,27 @@ def speed(root: str | Path = "") -> str:
     return f"{tables.markdown(text)}\n{note}\n"
 
 
+def times(root: str | Path = "") -> str:
+    """What `make reproduce` last took from nothing, notebook by notebook, and what the replay of profile full cost.
+
+    Raises
+    ------
+    ledger.LedgerError
+        For damaged records of the replay.
+    """
+    outputs = paths.outputs(root)
+    last = schedule.read(outputs, "default")
+    rows = pd.DataFrame({"Notebook": last["minutes"].keys(), "Minutes": [f"{m:.1f}" for m in last["minutes"].values()]})
+    whole = f"{last['whole']:.0f} minutes from nothing" if last["whole"] else "as long as these"
+    replayed = replication.records(outputs.studies("full"))
+    return (
+        f"`make reproduce` took {whole} on {last['machine']}, two notebooks at a time:\n\n{tables.markdown(rows)}\n"
+        f"The committed records of notebook 06 (profile `full`, {replayed['seed'].nunique()} seeds) hold "
+        f"{len(replayed):,} trainings of the published configurations, {replayed['seconds'].sum() / 3600:.1f} hours of "
+        "one core; `make figures` redraws them in minutes.\n"
+    )
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "answer": answer.markdown,
     "results": results,
@@ -80,6 +113,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "claims": claims,
     "tuners": contest_report.written_answer,
     "speed": speed,
+    "times": times,
     "promises": endure.promises,
 }
 

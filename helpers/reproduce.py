@@ -588,7 +588,7 @@ def _report(steps: Sequence[Step], jobs: int, draw_only: bool, *, keep: bool = F
     figures.write_index(outputs)
     missing = missing_items(outputs) if whole and not failed else []
     if whole and fresh and not failed:
-        schedule.learn(outputs, profile, watch.took, expected.calibrated)
+        schedule.learn(outputs, profile, watch.took, expected.calibrated, whole=(time.monotonic() - started) / 60)
     log.info("%s", schedule.summary_text(steps, done, watch.took, expected, since, profile))
     if missing:
         log.error("Items without a file: %s.", ", ".join(missing))

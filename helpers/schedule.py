@@ -67,7 +67,8 @@ def read(outputs: Outputs, profile: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        `machine`, `calibration_seconds` (None where there was none) and `minutes` by step; empty if there are none.
+        `machine`, `calibration_seconds` (None where there was none), `minutes` by step and `whole`, the minutes of the
+        run from its start to its end (None where they are not known); empty if there are none.
     """
     for root in (outputs.root, paths.ROOT):
         for name in (profile, SIMILAR.get(profile, profile)):
@@ -85,6 +86,7 @@ def _file(root: Path) -> dict[str, Any]:
                 "machine": str(record["machine"]),
                 "calibration_seconds": _positive(record["calibration_seconds"]),
                 "minutes": {str(name): float(minutes) for name, minutes in record["minutes"].items()},
+                "whole": _positive(record.get("whole")),
             }
             for profile, record in content.items()
         }
@@ -96,14 +98,17 @@ def _positive(value: Any) -> float | None:
     return float(value) if value is not None and float(value) > 0 else None
 
 
-def learn(outputs: Outputs, profile: str, minutes: Mapping[str, float], calibrated: float) -> None:
-    """Record the minutes of a run that trained everything from nothing."""
+def learn(
+    outputs: Outputs, profile: str, minutes: Mapping[str, float], calibrated: float, *, whole: float | None = None
+) -> None:
+    """Record the minutes of a run that trained everything from nothing: of every step, and of the `whole`."""
     content = _file(outputs.root)
     machine = provenance.machine()
     content[profile] = {
         "machine": f"{machine['cpu']}, {machine['cores']} cores",
         "calibration_seconds": round(calibrated, 2) if math.isfinite(calibrated) else None,
         "minutes": {name: round(value, 2) for name, value in minutes.items()},
+        "whole": whole if whole is None else round(whole, 1),
     }
     figures.write_aside(outputs.root / FILE, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
 

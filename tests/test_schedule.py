@@ -99,9 +99,10 @@ def test_a_calibration_that_takes_too_long_gives_no_estimate():
 def test_what_a_run_took_is_what_the_next_one_expects(tmp_path):
     outputs = paths.Outputs(tmp_path)
     schedule.learn(outputs, "smoke", {"a": 1.234}, math.nan)
-    schedule.learn(outputs, "full", {"a": 5.0}, 1.5)
+    schedule.learn(outputs, "full", {"a": 5.0}, 1.5, whole=5.04)
     assert schedule.read(outputs, "smoke")["minutes"] == {"a": 1.23}
     assert schedule.read(outputs, "full")["calibration_seconds"] == 1.5
+    assert schedule.read(outputs, "full")["whole"] == 5.0 and schedule.read(outputs, "smoke")["whole"] is None
     assert "cores" in schedule.read(outputs, "full")["machine"]
 
 
