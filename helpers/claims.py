@@ -646,7 +646,10 @@ def best_of(pool: np.ndarray, n: int, value: float) -> float:
 def _beats_random(tuner: str) -> Judge:
     def parts(ev: Evidence, basis: str) -> list[Part]:
         runs = ev.short(tuner, basis)
-        pool = np.nan_to_num(_all_values(ev.tables(f"random_{tuner}", basis), "mse"), nan=math.inf)  # a failure costs
+        pool = _all_values(ev.tables(f"random_{tuner}", basis), "mse")
+        if len(pool) < SHORT_RUN:
+            raise Missing(f"{len(pool)} random configurations were trained; a search of {SHORT_RUN} needs more")
+        pool = np.nan_to_num(pool, nan=math.inf)  # a failure costs an evaluation
         bests = np.array([t["mse"].min() for t in runs])
         value = float(np.mean([best_of(pool, SHORT_RUN, b) for b in bests]))
         rng = np.random.default_rng([0, len(pool)])

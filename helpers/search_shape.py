@@ -276,10 +276,16 @@ class Mechanism:
 
 def _mechanisms() -> dict[str, Mechanism]:
     made = []
-    feedbacks = ("paper", "shuffled", "zero", "product", "reinforce")
+    feedbacks = {
+        "paper": "regressed on the MSE",
+        "shuffled": "regressed on shuffled MSEs",
+        "zero": "regressed on 0",
+        "product": "MSE times outputs",
+        "reinforce": "policy gradient",
+    }
     for scaling in ("tanh", "clip"):
-        for feedback in feedbacks:
-            text = f"{feedback}, {'|tanh|' if scaling == 'tanh' else 'clipped'}"
+        for feedback, words in feedbacks.items():
+            text = f"{words}, {'|tanh|' if scaling == 'tanh' else 'clipped'}"
             arguments = {"feedback": feedback, "scaling": scaling}
             made.append(Mechanism(f"generator-{feedback}-{scaling}", "generator", "generator", arguments, text))
     made.append(Mechanism("generator-random", "generator", "random", {}, "random search"))

@@ -50,6 +50,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from helpers import (
+    answer,
     claims,
     figures,
     paths,
@@ -253,6 +254,10 @@ fig
 # compare where it goes. A hyperparameter's *coordinate* is its place in its range, from 0 to 1. A path is described by
 # a dozen numbers: how alike a row's coordinates are, how the rows differ, where they start and end, whether they
 # repeat.
+#
+# The candidates for the generator: its outputs are *regressed on the MSE*, on the MSEs in random order, or on 0; its
+# loss is the *MSE times the outputs*; or it follows a *policy gradient*. Outputs become coordinates by *|tanh|*, or are
+# *clipped* at 1.
 
 # %%
 slow = {m.name: slow_shape_seeds for m in search_shape.MECHANISMS.values() if m.slow}
@@ -473,7 +478,7 @@ evidence = claims.gather(folder, replayed, datasets)
 judged = claims.verdicts(evidence, protocols=protocols)
 in_full = claims.table(judged)
 counted = claims.counts(judged)
-tally = ", ".join(f"{n} {v}" for v, n in counted.items())
+tally = ", ".join(f"{n} {answer.many(v, n)}" for v, n in counted.items())
 tables.save(
     in_full,
     "R-tab04",

@@ -445,7 +445,7 @@ Markdown(f"""
   {calibration.rank:.2f}; it has a Brier score of {figures.number(calibration.brier)}, where always saying the
   share of all, {calibration.base:.2f}, would have {figures.number(blind)}.
 - **The hybrid.** {contest_report.aim(finals) if "hybrid" in order else "It took no part."}
-- **Thinking**, median seconds a suggestion: {median_thinking}. {slowest}.
+- **Thinking**, median seconds a suggestion: {median_thinking}. Of all tuners {slowest}.
 - **Real trainings** over random search: {real_words or "none recorded"}. Benchmark and real trainings:
   {contest_report.agreed(agreement)}.
 - **What this rests on**: {data.caption}; on the benchmark {"; ".join(map(name_of, finals))}, {spread}, {evaluations}

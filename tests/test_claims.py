@@ -153,6 +153,9 @@ def test_a_random_configuration_that_failed_is_never_the_better_one():
     runs = {("generator", "described"): [runs_of([0.6])] * 2, ("random_generator", "described"): [pool]}
     (judged,) = claim.parts(Evidence(pd.DataFrame(), runs), "tuners:described")
     assert judged.estimate.value == pytest.approx(0.5**claims.SHORT_RUN)
+    runs["random_generator", "described"] = [pool.head(19)]
+    with pytest.raises(claims.Missing, match="19 random configurations"):
+        claim.parts(Evidence(pd.DataFrame(), runs), "tuners:described")
 
 
 def test_the_benchmarks_configurations_are_random_ones_too(tmp_path):
