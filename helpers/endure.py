@@ -178,7 +178,7 @@ def parts(smoke: Path, *, kills: int, fuzz: int, trials: int) -> list[Part]:
             t, f, kills=n, seed=s, **m))))  # fmt: skip
     for tuner in ("generator", "gan", "bayesian"):
         made.append(Part(f"{tuner}, trained", some("trained"), 4, _killing("trained", lambda f, n, s, t=tuner:
-            faults.kill_study(t, f, kills=n, seed=s, trials=8, real=True))))  # fmt: skip
+            faults.kill_study(t, f, kills=n, seed=s, trials=16, real=True))))  # fmt: skip
     for kind in LEDGERS:
         made.append(Part(kind, some(kind), 8, _killing(kind, lambda f, n, s, k=kind: faults.kill_ledger(
             k, f, kills=n, seed=s))))  # fmt: skip

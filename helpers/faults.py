@@ -363,8 +363,10 @@ def kill_study(
     def finish(place: Path) -> None:
         run_study(tuner, place, trials=trials, real=real, **quick, **({} if real else {"begun": place / BEGUN}))
 
-    run_study(tuner, folder / "whole", trials=trials, real=real, **quick)
-    victim = Victim(start, finish, trials, 3.0 if real else 10 * pause)
+    undisturbed = run_study(tuner, folder / "whole", trials=trials, real=real, **quick)
+    # Trainings take as long as they take on this machine.
+    half = 0.5 * float(study.records(undisturbed)["seconds"].sum())
+    victim = Victim(start, finish, trials, max(0.1, half) if real else 10 * pause)
     found = kill_often(victim, folder / "whole", folder, kills=kills, rng=random.Random(f"{tuner} {seed}"))
     require(found.repeated <= found.trained + found.outside, f"{tuner}: more than the trial in flight was repeated")
     return found
