@@ -574,8 +574,10 @@ printed errors are below that of yesterday's close.
 {verdict_of("underestimates")}. Better than random choice: {verdict_of("gan_title")}.
 
 **Both.** A claim that cannot be judged lacks records or seeds, not merit: more `seeds`, `real_seeds` and
-`random_trials` can decide it. This run used {data.caption}, and trained every published configuration with {seeds}
-seed{"s" if seeds > 1 else ""} under every reading.
+`random_trials` can decide it.
+
+- This run used {data.caption}; every published configuration was trained with {seeds} seed{"s" if seeds > 1 else ""}
+  under every reading.
 """)
 
 # %% [markdown]

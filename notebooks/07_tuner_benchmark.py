@@ -448,8 +448,8 @@ Markdown(f"""
 - **Thinking**, median seconds a suggestion: {median_thinking}. Of all tuners {slowest}.
 - **Real trainings** over random search: {real_words or "none recorded"}. Benchmark and real trainings:
   {contest_report.agreed(agreement)}.
-- **What this rests on**: {data.caption}; on the benchmark {"; ".join(map(name_of, finals))}, {spread}, {evaluations}
-  evaluations a search.
+- This run used {data.caption}. On the benchmark: {"; ".join(map(name_of, finals))}; {spread}, {evaluations} evaluations
+  a search.
 """)
 
 # %% [markdown]
