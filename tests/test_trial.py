@@ -257,7 +257,7 @@ def test_no_worker_outlives_its_parent(tmp_path, ending, hang):
         _wait_for(lambda: note.exists() and note.read_text())
         worker = psutil.Process(int(note.read_text()))
         parent.send_signal(ending)
-        said, _ = parent.communicate(timeout=30)
+        said, _ = parent.communicate(timeout=120)
         assert parent.returncode != 0 and said == "started\n"
         worker.wait(timeout=10)
     finally:
