@@ -132,7 +132,9 @@ lab: $(STAMP)  ## JupyterLab at notebook 00; the percent scripts open as noteboo
 	  $(PY) -m jupyterlab notebooks --LabApp.default_url=/lab/tree/00_explore.py
 
 clean:  ## remove build/, caches, and the records of profile default, those set aside too
-	@rm -rf build data/studies/default data/studies/default.on-* .pytest_cache .ruff_cache .hypothesis
+	@mkdir -p build && flock --nonblock build/reproduce.lock \
+	  rm -rf build data/studies/default data/studies/default.on-* .pytest_cache .ruff_cache .hypothesis || { \
+	  echo "A reproduction writes into this folder: wait for it or end it, then clean." >&2; exit 1; }
 	@find helpers tests notebooks -name __pycache__ -prune -exec rm -rf {} +
 
 lock:  ## requirements.lock from requirements.in (needs uv)

@@ -112,3 +112,23 @@ def test_a_new_variable_is_known_by_its_default_alone(tmp_path):
     shutil.copy(paths.ROOT / "requirements.lock", tmp_path)
     assert make("help", "COLOUR=blue", cwd=tmp_path).returncode == 0
     assert "MINUTES COLOUR" in make("help", "COLOR=blue", cwd=tmp_path).stderr
+
+
+def test_clean_takes_nothing_from_a_reproduction(tmp_path):
+    shutil.copy(paths.ROOT / "Makefile", tmp_path)
+    record = tmp_path / "data" / "studies" / "default" / "gan.journal"
+    record.parent.mkdir(parents=True)
+    record.write_text("{}")
+    for name in ("helpers", "tests", "notebooks"):
+        (tmp_path / name).mkdir()
+
+    def clean() -> subprocess.CompletedProcess:
+        command = ["make", "-o", ".venv/.installed", "clean"]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+
+    with reproduce.lock(paths.Outputs(tmp_path)):
+        refused = clean()
+        assert refused.returncode == 2 and "A reproduction writes into this folder" in refused.stderr
+        assert record.exists() and (tmp_path / "build" / "reproduce.lock").exists()
+    assert clean().returncode == 0
+    assert not record.exists() and not (tmp_path / "build").exists()

@@ -356,6 +356,15 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path, capsys) -> N
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
 
 
+def test_what_a_killed_run_left_is_taken_away_and_a_run_beside_is_not(tmp_path) -> None:
+    old, young = tmp_path / ".supplement.old", tmp_path / ".supplement.young"
+    for folder in (old, young):
+        folder.mkdir()
+    os.utime(old, (0, 0))
+    assert command.main(["--output", str(tmp_path / "supplement")]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".supplement.young", "supplement"]
+
+
 def test_a_damaged_notebook_is_named(tmp_path) -> None:
     path = tmp_path / "09_broken.ipynb"
     path.write_text('{"cells": [')

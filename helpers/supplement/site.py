@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 ASSETS = Path(__file__).parent / "assets"
 OUTPUT = paths.NOTEBOOKS / "supplement"
 MADE_BY = "helpers.supplement"  # in every page; a folder without it is never replaced
+STALE = 3600  # seconds after which an unfinished site is nobody's
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,9 @@ def build(output: Path = OUTPUT) -> Path:
     """
     _check(output)
     output.parent.mkdir(parents=True, exist_ok=True)
+    for left in output.parent.glob(f".{output.name}.*"):  # by a run that was killed
+        if time.time() - left.stat().st_mtime > STALE:
+            shutil.rmtree(left, ignore_errors=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
     try:
         _write(aside)
