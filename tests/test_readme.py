@@ -88,6 +88,6 @@ def test_the_example_runs_as_printed() -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=paths.ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["generator", "gan", "bayesian"]
+    assert [line.split()[0] for line in lines] == ["generator", "gan", "bayesian", "hybrid"]
     # The mean of the targets alone scores about 5,930.
     assert all(2500 < float(line.split()[1]) < 5000 for line in lines), lines
