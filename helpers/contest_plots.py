@@ -400,6 +400,8 @@ def fronts(tables: Mapping[Problem, pd.DataFrame], naive: Mapping[Problem, float
                 ax.plot(x, y, MARKERS[tuner], color=COLOURS[tuner], ms=6, ls="none", label=LABELS[tuner])
             ax.set_xscale("log")
             ax.set_yscale("log")
+            low, high = ax.get_ylim()
+            ax.set_ylim(low / (high / low) ** 0.12, high)  # room for a word on yesterday's close
             if label != "Best MSE (scaled units)":
                 _naive_line(ax)
             _log(ax.xaxis, 5)

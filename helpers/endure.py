@@ -518,8 +518,8 @@ def promises(path: str | Path = paths.ROOT / "figures" / "tables" / "endure.csv"
             "and with the instructions of other x86-64 processors "
             f"{n['of these with the recorded MSE, to the last bit, too']} of "
             f"{n['trained again as on other x86-64 processors']}. A machine that rounds the start weights otherwise "
-            f"keeps {share:.0%} of the MSEs within {machines.TOLERANCE:.1%} ({n[nudged]} tried); the rest, with high "
-            "learning rates, are chaotic.",
+            f"keeps {100 * share:.0f} % of the MSEs within {100 * machines.TOLERANCE:.1f} % ({n[nudged]} tried)"
+            + ("; the rest, with high learning rates, are chaotic." if share < 1 else "."),
             "- **Safe to open.** Records and parameters are JSON, YAML data, CSV and arrays without objects; nothing "
             f"that travels can run code ({n['modules and notebooks that load no executable format']} modules and "
             f"notebooks checked), and no rendered notebook needs trust. {n['packages pinned by hash']} packages are "
