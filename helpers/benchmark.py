@@ -34,7 +34,6 @@ import pandas as pd
 from helpers import ledger, paths
 from helpers.lstm import EPOCHS
 from helpers.progress import Bar
-from helpers.provenance import cores
 from helpers.space import HYPERPARAMETERS, SPACES, LstmConfig, UnitCube, config_from_params, lstm_space
 from helpers.study import trial_seed
 from helpers.trial import METRICS, Evaluator, TrialResult
@@ -193,8 +192,7 @@ def collect(
 
 
 def _record(task: Task, result: TrialResult, dataset: Dataset) -> dict[str, Any]:
-    cpu = result.cpu_percent / 100.0 * cores() * result.seconds
-    values = {name: getattr(result, name) for name in METRICS} | {"seconds": result.seconds, "cpu_seconds": cpu}
+    values = {name: getattr(result, name) for name in (*METRICS, "seconds", "cpu_seconds")}
     return {
         "space": task.space,
         "protocol": task.protocol,

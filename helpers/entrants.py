@@ -130,7 +130,7 @@ class Run:
     params : list of list of float
         Of each evaluation, the parameters as Optuna stores them, in the order of the space.
     mse, seconds : list of float
-        NaN where it failed; seconds of the training, also where its result was known already.
+        NaN where it failed; processor seconds of the training, also where its result was known already.
     thinking : list of float
         Seconds that the tuner took for it: to suggest, and to take note of the result.
     notes : dict of str to list

@@ -31,7 +31,7 @@ def check_problem(space: str, protocol: str) -> None:
 
 
 class Measurement(NamedTuple):
-    """What one evaluation gave: `mse` is NaN where it failed, for `reason`; `seconds` are those of the training."""
+    """What one evaluation gave: `mse` is NaN where it failed, for `reason`; processor seconds of the training."""
 
     mse: float
     seconds: float
@@ -135,6 +135,8 @@ class Trained(Problem):
             def measure(config: LstmConfig, seed: int) -> Measurement:
                 options = {"epochs": self.epochs, "seed": seed, "engine": self.engine}
                 result = worker.evaluate(config, self.dataset, **options)
-                return Measurement(result.mse if result.ok else math.nan, result.seconds, result.reason)
+                # Processor time: other trainings run beside this one. A worker that was killed left none.
+                spent = result.cpu_seconds if math.isfinite(result.cpu_seconds) else result.seconds
+                return Measurement(result.mse if result.ok else math.nan, spent, result.reason)
 
             yield measure

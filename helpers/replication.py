@@ -25,7 +25,6 @@ from helpers import intervals, ledger, published, study, windows
 from helpers.intervals import Estimate
 from helpers.prices import Prices
 from helpers.progress import Bar
-from helpers.provenance import cores
 from helpers.space import GAN_SPACE, GENERATOR_SPACE, HYPERPARAMETERS, LstmConfig, SearchSpace
 from helpers.study import trial_seed
 from helpers.trial import METRICS, Evaluator, TrialResult
@@ -345,8 +344,8 @@ def _known(
 
 def _record(task: Task, result: TrialResult, dataset: Dataset, *, epochs: int, engine: str) -> dict[str, Any]:
     """One complete line; numbers of a failed trial are null."""
-    numbers = {name: getattr(result, name) for name in (*METRICS, "seconds", "cpu_percent", "peak_rss_mb")}
-    numbers["cpu_seconds"] = result.seconds * result.cpu_percent / 100.0 * cores()
+    measured = (*METRICS, "seconds", "cpu_seconds", "cpu_percent", "peak_rss_mb")
+    numbers = {name: getattr(result, name) for name in measured}
     forecast: dict[str, Any] = {}
     if result.predictions is not None:
         forecast = forecast_statistics(dataset, result.predictions)

@@ -94,6 +94,11 @@ class TrialResult:
     def ok(self) -> bool:
         return self.status == "ok"
 
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor time of the worker in `seconds`, over all its threads; NaN where it is unknown."""
+        return self.seconds * self.cpu_percent / 100.0 * cores()
+
 
 class WorkerError(RuntimeError):
     """No worker process could be started: the environment is at fault, not a trial."""

@@ -183,7 +183,7 @@ tables.save(
     caption=f"Every tuner on every problem after {evaluations} evaluations. Best MSE: median over the seeds, 95 % "
     "interval by bootstrap. P(better than random): share of the seeds in which the search ends below random search's "
     "with the same seed, Wilson's interval; p: paired permutation test of the mean log ratio, two-sided, corrected "
-    f"over the tuners of a problem by Holm. Training: seconds of a whole search. {said}",
+    f"over the tuners of a problem by Holm. Training: processor seconds of a whole search. {said}",
     ours=f"P(improvement over random search): {headline}",
     **saved,
 )
@@ -215,8 +215,8 @@ slowest = f"{figures.LABELS[thinking.idxmax()]} thinks longest, {thinking.max():
 figures.save(
     fig,
     "B-fig03",
-    caption="Best MSE so far against seconds of training and of the tuner's own thinking: median over the seeds, 95 % "
-    f"bootstrap bands; each curve ends with its median search. {said}",
+    caption="Best MSE so far against processor seconds of training and of the tuner's own thinking: median over the "
+    f"seeds, 95 % bootstrap bands; each curve ends with its median search. {said}",
     ours=slowest,
     **saved,
 )

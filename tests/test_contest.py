@@ -297,6 +297,7 @@ def test_trainings_run_in_a_process_of_their_own(tmp_path):
     assert path.name == "contest_generator_described.jsonl"
     table = hold(path, problem, ["random"], [0], evaluations=3, jobs=1, progress=False)
     np.testing.assert_allclose(table["mse"], table["layers"] / 100)
+    np.testing.assert_allclose(table["seconds"], 0.01, err_msg="processor seconds: the wall's tell of the neighbours")
     other = problems.Trained(dataset, "generator", epochs=2)
     with pytest.raises(ContestError, match="another epochs"):
         hold(path, other, ["random"], [0], evaluations=3)
