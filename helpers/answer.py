@@ -105,7 +105,9 @@ def contest() -> Contest:
         shares[tuner] = intervals.proportion(round((of_it["P(better)"] * of_it["Seeds"]).sum()), seeds[-1])
     if not min(seeds):
         raise AnswerError(f"{path.name} holds no contest of the papers' tuners with random search.")
-    return Contest(shares, min(seeds), "; ".join(dict.fromkeys(met["Problem"])))
+    problems = list(dict.fromkeys(met["Problem"]))
+    where = "; ".join(problems) if len(problems) < 3 else f"{len(problems)} problems, each a space and a protocol"
+    return Contest(shares, min(seeds), where)
 
 
 def in_short() -> str:

@@ -444,7 +444,7 @@ Markdown(f"""
 - **The GAN's discriminator** ranks a proposal that turns out well over one that does not with probability
   {calibration.rank:.2f}; it has a Brier score of {figures.number(calibration.brier)}, where always saying the
   share of all, {calibration.base:.2f}, would have {figures.number(blind)}.
-- **The hybrid.** {contest_report.aim(finals) if "hybrid" in order else "It took no part."}
+- **The hybrid.** On the benchmark: {contest_report.aim(finals)} With real trainings: {contest_report.aim(real_finals)}
 - **Thinking**, median seconds a suggestion: {median_thinking}. Of all tuners {slowest}.
 - **Real trainings** over random search: {real_words or "none recorded"}. Benchmark and real trainings:
   {contest_report.agreed(agreement)}.
