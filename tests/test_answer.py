@@ -38,6 +38,18 @@ def test_the_word_follows_the_interval(tables) -> None:
     assert {answer.contest().word(t) for t in ("generator", "gan")} == {"not told apart from"}
 
 
+def test_more_problems_are_no_more_seeds(tables) -> None:
+    held(tables, {"Generator": 0.4, "GAN": 0.6}, seeds=100)
+    one = pd.read_csv(tables / "B-tab02.csv")
+    others = [one.assign(Problem=name, **{"P(better)": one["P(better)"] - 0.1}) for name in ("Q", "R")]
+    pd.concat([one, *others]).to_csv(tables / "B-tab02.csv", index=False)
+    found = answer.contest()
+    assert found.seeds == 100 and found.where == "3 problems, each a space and a protocol"
+    assert found.better["gan"].value == pytest.approx((0.6 + 0.5 + 0.5) / 3)
+    assert found.word("gan") == "not told apart from"
+    assert found.better["gan"].high - found.better["gan"].low == pytest.approx(0.19, abs=0.01)
+
+
 def test_a_missing_contest_is_named(tables) -> None:
     with pytest.raises(answer.AnswerError, match="run notebook 07"):
         answer.contest()
