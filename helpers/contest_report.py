@@ -246,14 +246,17 @@ def pair(finals: Mapping[Any, pd.DataFrame], tuner: str, rival: str) -> Any:
 
 def aim(finals: Mapping[Problem, pd.DataFrame], tuner: str = "hybrid", *, least: float = 0.6) -> str:
     """Whether the hybrid beats every other as often as it was to, P(improvement) of `least` and beyond chance."""
-    met, short = 0, []
+    met, reached, short = 0, 0, {}
     for problem, frame in finals.items():
         others = [name for name in frame if name != tuner] if tuner in frame else []
         for row in contest_stats.against(frame, rival=tuner, tuners=others).itertuples():
             met += 1
             wins, low = 1 - row.win, 1 - row.win_high
-            if wins < least or low <= 0.5:
-                short.append(f"{LABELS[row.tuner]} ({name_of(problem)}: {wins:.2f} [{low:.2f}, {1 - row.win_low:.2f}])")
+            if wins >= least and low > 0.5:
+                reached += 1
+            else:
+                missed = f"{LABELS[row.tuner]} {wins:.2f} [{low:.2f}, {1 - row.win_low:.2f}]"
+                short.setdefault(problem, []).append(missed)
     if not met:
         return "The hybrid took no part."
     if not short:
@@ -261,9 +264,10 @@ def aim(finals: Mapping[Problem, pd.DataFrame], tuner: str = "hybrid", *, least:
             f"The hybrid beats every other tuner on every problem with P(improvement) of at least {least:g}: "
             f"{met} of {met} pairs."
         )
+    missed = "; ".join(f"{name_of(problem)}: {', '.join(found)}" for problem, found in short.items())
     return (
-        f"P(improvement) of at least {least:g}, with an interval above 1/2, is reached in {met - len(short)} of {met} "
-        f"pairs of another tuner and a problem; not against {'; '.join(short)}."
+        f"P(improvement) of at least {least:g}, with an interval above 1/2, is reached in {reached} of {met} "
+        f"pairs of another tuner and a problem. Not on {missed}."
     )
 
 

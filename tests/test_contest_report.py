@@ -145,7 +145,7 @@ def test_the_hybrids_aim_is_reached_or_said_where_not():
     assert "every other tuner on every problem with P(improvement) of at least 0.6: 5 of 5 pairs" in text
     worse = FINALS.assign(tpe=FINALS["hybrid"] / 2)
     text = contest_report.aim({ONE: FINALS, TWO: worse})
-    assert "reached in 9 of 10" in text and "not against TPE (GAN's space, published: 0.00 [0.00, 0.32])" in text
+    assert "reached in 9 of 10" in text and "Not on GAN's space, published: TPE 0.00 [0.00, 0.32]." in text
     assert contest_report.aim({ONE: FINALS.drop(columns="hybrid")}) == "The hybrid took no part."
 
 
