@@ -387,7 +387,8 @@ def fronts(tables: Mapping[Problem, pd.DataFrame], naive: Mapping[Problem, float
     """What the searches reach against what they spend in all; a line joins those that nothing beats in both."""
     unit, label = _scale({p: naive.get(p, math.nan) for p in tables})
     with style():
-        fig, axes = _grid(list(tables), 2.3, 2.1 if len(tables) > 1 else 3.6)  # beside a legend of five lines
+        one_row = len({space for space, _ in tables}) < 2
+        fig, axes = _grid(list(tables), 2.3, 3.6 if one_row else 2.1)  # below a legend of five lines
         for problem, ax in axes.items():
             table = tables[problem]
             table = table[np.isfinite(table["best"])]
