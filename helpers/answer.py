@@ -156,7 +156,9 @@ def tiles() -> list[Tile]:
     counts = verdicts()
     return [
         Tile(
-            " and ".join(f"{100 * share.value:.0f}\N{NO-BREAK SPACE}%" for share in tuners.better.values()),
+            " and ".join(
+                f"{100 * float(f'{share.value:.2f}'):.0f}\N{NO-BREAK SPACE}%" for share in tuners.better.values()
+            ),
             "of the searches",
             f"of the generator and of the GAN beat random search with the same seed; 50 % is a draw. {tuners.seeds} "
             f"searches of each with 20 trials on the benchmark of notebook 07 ({tuners.where}).",

@@ -22,6 +22,7 @@ import matplotlib.figure
 import matplotlib.style
 from matplotlib import ticker
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from PIL import Image  # comes with matplotlib
 
 from helpers import paths, provenance
 from helpers.paths import Outputs
@@ -164,10 +165,14 @@ class Figure(matplotlib.figure.Figure):
             super().draw(renderer)
 
     def _repr_png_(self) -> bytes:
-        buffer = io.BytesIO()
+        """For a notebook: in 256 colours, which look the same and take a third of the bytes."""
+        drawn, small = io.BytesIO(), io.BytesIO()
         with style():
-            self.savefig(buffer, format="png", dpi=130, metadata={"Software": None})
-        return buffer.getvalue()
+            self.savefig(drawn, format="png", dpi=130)
+        with Image.open(drawn) as image:
+            palette = image.convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+            palette.save(small, format="png", optimize=True)
+        return small.getvalue()
 
 
 def new(width: float = WIDTH, height: float = 3.4, nrows: int = 1, ncols: int = 1, **subplots) -> tuple[Figure, Any]:
