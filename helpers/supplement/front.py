@@ -64,6 +64,7 @@ def glance() -> BeautifulSoup:
         raise SupplementError("The README has no block named results; put <!-- results: generated --> back.")
     filled = re.sub(r"<!--.*?-->", "", readme.fill(section), flags=re.DOTALL)
     filled = re.sub(r"\s*\(see\s+\[[^\]]*\]\(#[^)]*\)\)", "", filled)  # places that only the README has
+    filled = re.sub(r"^!\[[^\]]*\]\([^)]*\)$", "", filled, flags=re.MULTILINE)  # figures have cards of their own here
     return BeautifulSoup(plain(markup.markdown(filled), label="Results at a glance"), "html.parser")
 
 
