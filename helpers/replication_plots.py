@@ -164,7 +164,7 @@ def distances(found: Mapping[str, Sequence[Explanation]]) -> Figure:
             ax.set_title(f"Distance to {replication.TABLE_NAMES[table]}")
         furthest = max(np.nanmax([e.distance.value, e.distance.high]) for listed in found.values() for e in listed)
         axes[-1, 0].set_xlim(0, 1.04 * furthest)  # once, for the shared axis
-        axes[-1, 0].set_xlabel("Mean distance (standard deviations of a statistic)")
+        axes[-1, 0].set_xlabel("Mean distance (standard deviations)")
         handles = [
             Line2D([], [], color="#444444", marker="o", label="could have made it"),
             Line2D([], [], color="#444444", marker="o", mfc="white", label="ruled out at 5 %"),
