@@ -28,7 +28,23 @@ import numba
 import numpy as np
 from numba import uint32
 
-from helpers.simd import WIDTH, at, borrow, clip, draw, fill, fma, keep, leap, load, store, sums, total
+from helpers.simd import (
+    WIDTH,
+    at,
+    borrow,
+    clip,
+    draw,
+    fill,
+    flush_denormals,
+    fma,
+    keep,
+    leap,
+    load,
+    restore,
+    store,
+    sums,
+    total,
+)
 
 _OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "boundscheck": False}
 _INLINE = {**_OPTIONS, "forceinline": True}
@@ -465,6 +481,7 @@ def shared_gradient(
             if threshold:
                 leap(states[k], jump)
         for k in numba.prange(used):
+            control = flush_denormals()
             tape, w_, x_, y_, order_ = tape_of(tapes, k), borrow(w), borrow(x), borrow(y), borrow(order)
             top_, lane_, state_ = borrow(top[k]), borrow(lane[k]), borrow(states[k])
             mine = borrow(tiles[k - 1]) if k else borrow(grad)
@@ -477,6 +494,7 @@ def shared_gradient(
                     lane_, state_, threshold, scale, tile
                 )  # fmt: skip
                 position += tiles.shape[1] // share if k else 0
+            restore(control)
         states[0] = states[used - 1]
         for k in range(used):
             for chunk in range(share):
@@ -509,6 +527,7 @@ def train_epoch(
     scale = np.float32(1.0 / keep_probability)
     tile = tile_of(net[1])
     loss = 0.0
+    control = flush_denormals()
     for start in range(0, order.size, batch_size):
         stop = min(start + batch_size, order.size)
         grad[:] = _ZERO
@@ -526,9 +545,11 @@ def train_epoch(
                 )  # fmt: skip
         loss += batch_loss
         if not np.isfinite(batch_loss):
+            restore(control)
             return np.nan, step
         step += 1
         adam(w, grad, m, v, step, rate)
+    restore(control)
     return loss / order.size, step
 
 
@@ -537,8 +558,10 @@ def predict(net, w, x, tapes, top, lane, states, out):
     """Predictions for all windows of x into `out`, without dropout."""
     order = np.arange(x.shape[0])
     tape = tape_of(tapes, 0)
+    control = flush_denormals()
     for first in range(0, order.size, WIDTH):
         chunk = chunk_forward(net, w, x, order, first, order.size, tape, top[0], states[0], uint32(0), np.float32(1.0))
         store(lane[0], 0, chunk)
         for k in range(min(WIDTH, order.size - first)):
             out[first + k] = lane[0, k]
+    restore(control)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
+import platform
 from concurrent.futures import ThreadPoolExecutor
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -97,7 +100,6 @@ def test_gradient_equals_keras_in_float64(layers, units, length, dropout_rate) -
 
 def one_chunk(net, packed, x, y, order, threshold, scale, gradient, lane) -> None:
     """Forward and backward pass of one chunk of at most 16 windows, as `train_epoch` does them."""
-    import numba
 
     @numba.njit
     def run(shape, w, x, y, order, tape, top, state, threshold, scale, gradient, lane):
@@ -115,7 +117,6 @@ def one_chunk(net, packed, x, y, order, threshold, scale, gradient, lane) -> Non
 
 
 def lane_forecast(net, packed, x, order, threshold, scale) -> np.ndarray:
-    import numba
 
     from helpers.simd import store
 
@@ -132,7 +133,6 @@ def lane_forecast(net, packed, x, order, threshold, scale) -> np.ndarray:
 
 
 def test_dropout_keeps_its_share() -> None:
-    import numba
 
     from helpers.simd import draw
 
@@ -218,7 +218,6 @@ def test_small_trainings_are_not_shared(monkeypatch) -> None:
 
 @pytest.mark.parametrize("draws", [0, 1, 2, 63, 100_000])
 def test_a_jump_equals_so_many_draws(draws: int) -> None:
-    import numba
 
     from helpers import simd
 
@@ -292,6 +291,39 @@ def test_nan_in_the_windows_is_divergence() -> None:
     x[5, 2] = np.nan
     with pytest.raises(training.Diverged):
         train(config(1, 2, sequence_length=4), x, y, engine="fast")
+
+
+@pytest.mark.skipif(
+    platform.machine().lower() not in ("x86_64", "amd64"),
+    reason="needs an x86-64 processor: others are left as they are",
+)
+def test_numbers_below_the_normal_ones_are_zero_in_the_kernels_alone() -> None:
+    from helpers.simd import flush_denormals, restore
+
+    @numba.njit
+    def products(a, b):
+        control = flush_denormals()
+        inside = a[0] * b[0]  # from array to array: nothing for the compiler to compute beforehand
+        restore(control)
+        return inside, a[1] * b[1]
+
+    a, b = np.full(2, 1e-30, np.float32), np.full(2, 1e-10, np.float32)
+    assert products(a, b) == (0.0, np.float32(1e-30) * np.float32(1e-10))
+    assert np.float32(1e-30) * np.float32(1e-10) > 0
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("target", [0.5, math.nan])
+def test_training_and_forecasts_leave_numpys_small_numbers_alone(threads: int, target: float, monkeypatch) -> None:
+    monkeypatch.setattr(training, "SHARED_FLOP", 0.0)
+    monkeypatch.setattr(training, "SHARED_TRAINING", 0.0)
+    c = config(2, 4, 1e-2, 64, 5, 0.2)
+    weights = lstm.initial_weights(c, seed=0)
+    x, y = np.zeros((96, 5, 1), np.float32), np.full(96, target, np.float32)
+    with contextlib.suppress(training.Diverged):
+        training.fit(weights, c, x, y, epochs=1, seed=0, engine="fast", threads=threads)
+    training.predict(weights, c, x, engine="fast")
+    assert (np.full(100, 1e-30, np.float32) * np.float32(1e-10) > 0).all()
 
 
 def test_weights_survive_packing() -> None:
