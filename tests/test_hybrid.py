@@ -121,6 +121,40 @@ def test_improvement_is_an_expectation():
     assert np.allclose(np.exp(p.improvement(u)), sampled, rtol=0.05, atol=1e-5)
 
 
+def test_awaiting_is_conditioning_on_the_mean():
+    one, points = posterior(), np.random.default_rng(5).random((3, 3))
+    more, u = one.awaiting(points), np.random.default_rng(6).random((4, 3))
+    (mean, deviation), (mean_more, deviation_more) = one.moments(u), more.moments(u)
+    assert np.allclose(mean_more, mean, atol=1e-8)
+    assert (deviation_more <= deviation + 1e-9).all()
+    for member in range(len(one.weights)):  # of the textbook: K - k'(K + noise)^-1 k with all points
+        k, _ = more._kernel(u, one._inverse, one._trend)
+        whole = more._kernel(more.points, one._inverse, one._trend)[0][member]
+        whole += (one._noise[member] + 1e-6) * np.eye(len(whole))
+        own = 1.0 + one._trend[member] * ((u - 0.5) ** 2).sum(1)
+        expected = own - np.einsum("mn,nm->m", k[member], np.linalg.solve(whole, k[member].T))
+        assert np.allclose(deviation_more[member] ** 2, expected, atol=1e-7)
+    assert (more.improvement(points) < one.improvement(points)).all()
+    assert np.allclose(one.moments(u)[1], deviation)  # the posterior itself is as before
+
+
+def test_suggestions_for_parallel_trials_lie_apart():
+    space = {name: FloatDistribution(0.0, 1.0) for name in "abc"}
+
+    def told(trial):
+        return 0.01 + sum((value - 0.3) ** 2 for value in trial.params.values())
+
+    gaps = []
+    for seed in range(4):
+        study = optuna.create_study(sampler=HybridSampler(seed=seed, space=space))
+        for _ in range(12):
+            trial = study.ask(space)
+            study.tell(trial, told(trial))
+        asked = np.array([list(study.ask(space).params.values()) for _ in range(4)])
+        gaps += [np.abs(a - b).max() for i, a in enumerate(asked) for b in asked[:i]]
+    assert min(gaps) > 0.02 and np.median(gaps) > 0.1, gaps
+
+
 def test_a_trend_leads_to_the_end_of_a_range():
     """Trials in the middle whose losses fall towards a corner: least is expected beyond them."""
     points = 0.3 + 0.4 * np.random.default_rng(5).random((12, 2))
@@ -186,7 +220,7 @@ def test_the_generator_learns_where_errors_are_small():
     sampler = HybridSampler(seed=0, space=GENERATOR_SPACE)
     study = optuna.create_study(sampler=sampler)
     study.optimize(bowl, n_trials=20)
-    state = sampler._cache[2]
+    state = max(sampler._cache[2].items())[1]
     z = np.random.default_rng(0).standard_normal((200, hybrid_module.NOISE_INPUTS))
     untrained = sampler._start(6).generator
     means = []
@@ -268,7 +302,7 @@ def test_a_long_history_is_shortened(monkeypatch):
     study = optuna.create_study(sampler=sampler)
     study.optimize(bowl, n_trials=15)
     study.ask(dict(GENERATOR_SPACE))
-    kept = sampler._cache[2].posterior.points
+    kept = max(sampler._cache[2].items())[1].posterior.points
     trials = sorted(study.trials[:11], key=lambda t: t.value)[:4] + study.trials[11:15]
     cube = UnitCube(GENERATOR_SPACE)
     found = grid(cube)(np.array([t.system_attrs["hybrid"]["point"] for t in trials]))

@@ -158,6 +158,65 @@ def test_running_trials_do_not_change_the_state():
     assert points[0] == points[1]
 
 
+@every_tuner
+def test_a_trial_counts_without_the_parameters_it_was_not_asked_for(tuner):
+    """Those that a condition leaves out, and those that come after a failure."""
+    space = {
+        "optimiser": CategoricalDistribution(["adam", "sgd"]),
+        "rate": FloatDistribution(1e-4, 1.0, log=True),
+        "momentum": FloatDistribution(0.0, 0.99),
+    }
+
+    def objective(trial):
+        optimiser = trial.suggest_categorical("optimiser", ["adam", "sgd"])
+        if trial.number == 3:
+            raise ArithmeticError
+        rate = trial.suggest_float("rate", 1e-4, 1.0, log=True)
+        momentum = trial.suggest_float("momentum", 0.0, 0.99) if optimiser == "sgd" else 0.5
+        return 0.1 + abs(np.log10(rate) + 2) + momentum
+
+    study = study_of(tuner(seed=1, space=space))
+    study.optimize(objective, n_trials=10, catch=ArithmeticError)
+    assert {len(t.params) for t in study.trials} >= {1, 2}
+    seen = study.sampler._history(study, space, study.sampler._coordinates(space))
+    assert [o.number for o in seen] == list(range(10))
+    assert seen[3].loss == max(t.value for t in study.trials[:3])
+    study.add_trial(optuna.create_trial(params={"rate": 0.1}, distributions={"rate": space["rate"]}, value=0.0))
+    assert len(study.sampler._history(study, space, study.sampler._coordinates(space))) == 10  # of another origin
+
+
+@pytest.mark.parametrize("tuner", [GeneratorSampler, GanSampler, HybridSampler])
+def test_trials_that_finish_out_of_order_cost_few_steps(tuner, monkeypatch):
+    steps = []
+    step = tuner._step
+    monkeypatch.setattr(tuner, "_step", lambda self, state, seen: steps.append(len(seen)) or step(self, state, seen))
+    sampler = tuner(seed=0, space=GAN_SPACE)
+    study = study_of(sampler)
+    at_work, most = [study.ask(dict(GAN_SPACE)) for _ in range(3)], 0
+    for k in range(30):  # of three at work the one that began last finishes, then the one that began first, ...
+        trial = at_work.pop(-1 if k % 2 else 0)
+        study.tell(trial, error(trial))
+        steps.clear()
+        at_work.append(study.ask(dict(GAN_SPACE)))
+        most = max(most, len(steps))
+    assert most <= 8
+    trial = at_work[-1]
+    fresh = tuner(seed=0, space=GAN_SPACE)
+    study.sampler = fresh
+    seen = fresh._history(study, GAN_SPACE, UnitCube(GAN_SPACE))
+    kept, anew = (s._replay(GAN_SPACE, UnitCube(GAN_SPACE), seen) for s in (sampler, fresh))
+    proposals = [s._propose(r, UnitCube(GAN_SPACE), seen, 99, frozenset()) for s, r in ((sampler, kept), (fresh, anew))]
+    assert proposals[0] == proposals[1]
+
+
+def test_few_states_are_kept():
+    sampler = GeneratorSampler(seed=0, space=GAN_SPACE)
+    run(study_of(sampler), GAN_SPACE, 200)
+    kept = sorted(sampler._cache[2])
+    assert kept[-8:] == list(range(192, 200))
+    assert len(kept) <= 8 + 4 * 5
+
+
 @pytest.mark.parametrize("feedback", generator_module.FEEDBACKS)
 def test_only_the_zero_feedback_ignores_values(feedback):
     a, b = (
@@ -283,7 +342,8 @@ def test_gan_discriminator_knows_the_best():
     run(study, GAN_SPACE, 12, lambda t: 0.1 * t.params["units"] + 0.01)
     records = [t.system_attrs["gan"] for t in study.trials]
     assert all(0 <= r["probability"] <= 1 and isinstance(r["injected"], bool) for r in records)
-    state = study.sampler._cache[2]
+    states = study.sampler._cache[2]
+    state = states[max(states)]
     few, many = (np.array([[0.3, units, 0.5, 0.5, 0.5, 0.5]]) for units in (min(r["point"][1] for r in records), 0.95))
     judge = [gan_module.forward(state.discriminator, u)[0][0, 0] for u in (few, many)]
     assert judge[0] > judge[1]

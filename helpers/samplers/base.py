@@ -1,9 +1,9 @@
 """What the papers' tuners share as Optuna samplers: a state that is a function of the seed and the finished trials.
 
 A sampler replays the finished trials of the study, in order of their numbers, through a pure step, and draws every
-random number from a generator of its own for (seed, trial number, purpose). A study that was interrupted and resumed
-by a new sampler with the same seed therefore goes on as if it had never stopped. The state after the last trial is
-kept, so that a suggestion usually costs one step.
+random number from a generator of its own for (seed, trial number, purpose). A study that was interrupted between two
+trials and resumed by a new sampler with the same seed therefore goes on as if it had never stopped. Some states are
+kept, so that a suggestion usually costs one step, and a few where trials finish out of order.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class HistorySampler(BaseSampler, abc.ABC):
             raise ValueError(f"seed must be a whole number of at least 0, not {seed!r}.")
         self.seed = int(seed)
         self.space = None if space is None else UnitCube(space).space
-        self._cache: tuple[SearchSpace, tuple[Observation, ...], Any] | None = None
+        self._cache: tuple[SearchSpace, tuple[Observation, ...], dict[int, Any]] | None = None
 
     # What a tuner is.
 
@@ -108,11 +108,18 @@ class HistorySampler(BaseSampler, abc.ABC):
 
     @abc.abstractmethod
     def _propose(
-        self, state: Any, coordinates: Any, seen: tuple[Observation, ...], number: int, taken: frozenset
+        self,
+        state: Any,
+        coordinates: Any,
+        seen: tuple[Observation, ...],
+        number: int,
+        taken: frozenset,
+        running: tuple[tuple[float, ...], ...] = (),
     ) -> dict[str, Any]:
         """Record of the suggestion for trial `number`, JSON serialisable; its "point" is where to go.
 
-        `taken` holds the keys of the configurations that finished or running trials have.
+        `taken` holds the keys of the configurations that finished or running trials have, `running` the points of the
+        latter: each a tuple of length d.
         """
 
     # Optuna's side.
@@ -139,10 +146,11 @@ class HistorySampler(BaseSampler, abc.ABC):
         seen = self._history(study, search_space, coordinates)
         state = self._replay(search_space, coordinates, seen)
         running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        taken = {o.key for o in seen}
-        others = [t for t in running if t.number != trial.number and self._covers(search_space, t)]
-        taken |= {configuration_key(search_space, t.params) for t in others}
-        record = self._propose(state, coordinates, seen, trial.number, frozenset(taken))
+        others = [self._placed(search_space, coordinates, t) for t in running if t.number != trial.number]
+        others = [placed for placed in others if placed is not None]
+        taken = frozenset({o.key for o in seen} | {placed.key for placed in others})
+        points = tuple(placed.point for placed in others)
+        record = self._propose(state, coordinates, seen, trial.number, taken, points)
         record["parameters"] = list(search_space)
         study._storage.set_trial_system_attr(trial._trial_id, self.name, record)
         return coordinates.decode(np.array(record["point"]))
@@ -158,14 +166,33 @@ class HistorySampler(BaseSampler, abc.ABC):
     def reseed_rng(self) -> None:
         """Nothing to do: random numbers belong to a trial's number, which no two parallel trials share."""
 
+    def _placed(self, space: SearchSpace, coordinates: Any, trial: FrozenTrial) -> _Placed | None:
+        """Where a trial lies in `space`; None for one that the tuner did not propose and that lacks a parameter.
+
+        An objective need not ask for every parameter that was proposed to it: one that a condition leaves out, or that
+        comes after a failure. Such a trial lies where it was proposed.
+        """
+        record = trial.system_attrs.get(self.name, {})
+        given = {name: trial.params[name] for name in space if name in trial.params}
+        if not self._within(space, trial, given):
+            return None
+        if record.get("parameters") == list(space):
+            proposed = coordinates.decode(np.array(record["point"]))
+            asked = {name: space[name] for name in given}
+            if configuration_key(asked, proposed) == configuration_key(asked, given):
+                return _Placed(tuple(map(float, record["point"])), configuration_key(space, proposed), record)
+        if len(given) < len(space):
+            return None
+        # Another tuner or a person decided otherwise.
+        return _Placed(tuple(map(float, coordinates.encode(given))), configuration_key(space, given), {})
+
     @staticmethod
-    def _covers(space: SearchSpace, trial: FrozenTrial) -> bool:
-        """Whether the trial has every parameter of `space`, within its range."""
-        for name, d in space.items():
-            if name not in trial.params or type(trial.distributions[name]) is not type(d):
-                return False
+    def _within(space: SearchSpace, trial: FrozenTrial, given: Mapping[str, Any]) -> bool:
+        """Whether the parameters of the trial that are `given` are of the kind and in the range of `space`."""
+        for name, value in given.items():
+            d = space[name]
             try:
-                if not d._contains(d.to_internal_repr(trial.params[name])):
+                if type(trial.distributions[name]) is not type(d) or not d._contains(d.to_internal_repr(value)):
                     return False
             except ValueError:  # a categorical value that is none of the choices
                 return False
@@ -178,7 +205,8 @@ class HistorySampler(BaseSampler, abc.ABC):
         best: float | None = None
         seen = []
         for trial in study.get_trials(deepcopy=False, states=FINISHED):
-            if not self._covers(space, trial):
+            placed = self._placed(space, coordinates, trial)
+            if placed is None:
                 continue
             value = sign * _value(trial)
             if math.isfinite(value):
@@ -187,30 +215,43 @@ class HistorySampler(BaseSampler, abc.ABC):
                 best = loss if best is None else min(best, loss)
             else:
                 loss = best if value == -math.inf else worst
-            key = configuration_key(space, trial.params)
-            record = trial.system_attrs.get(self.name, {})
-            if record.get("parameters") == list(space):
-                proposed = configuration_key(space, coordinates.decode(np.array(record["point"])))
-                record = record if proposed == key else {}  # another tuner or a person decided otherwise
-            else:
-                record = {}
-            point = record["point"] if record else coordinates.encode(trial.params)
-            seen.append(Observation(trial.number, tuple(map(float, point)), loss, key, record))
+            seen.append(Observation(trial.number, placed.point, loss, placed.key, placed.record))
         return tuple(seen)
 
     def _replay(self, space: SearchSpace, coordinates: Any, seen: tuple[Observation, ...]) -> Any:
-        """The state after `seen`, from the kept state where that has seen the same trials so far."""
-        done, state = 0, None
-        if self._cache is not None:
-            kept_space, kept, kept_state = self._cache
-            if list(kept_space.items()) == list(space.items()) and seen[: len(kept)] == kept:
-                done, state = len(kept), kept_state
-        if state is None:
-            done, state = 0, self._start(len(coordinates))
-        for i in range(done, len(seen)):
-            state = self._step(state, seen[: i + 1])
-        self._cache = (dict(space), seen, state)
+        """The state after `seen`, from the last kept state that has seen the same trials so far."""
+        states: dict[int, Any] = {}
+        if self._cache is not None and list(self._cache[0].items()) == list(space.items()):
+            _, before, kept = self._cache
+            same = next(
+                (i for i, (a, b) in enumerate(zip(before, seen, strict=False)) if a != b), min(map(len, (before, seen)))
+            )
+            states = {n: state for n, state in kept.items() if n <= same}
+        done = max(states, default=0)
+        state = states[done] if states else self._start(len(coordinates))
+        for n in range(done + 1, len(seen) + 1):
+            state = self._step(state, seen[:n])
+            states = {m: s for m, s in states.items() if _kept(m, n)} | {n: state}
+        self._cache = (dict(space), seen, states)
         return state
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """Where a trial lies: an `Observation` without its number and loss."""
+
+    point: tuple[float, ...]
+    key: tuple[float, ...]
+    record: Mapping[str, Any]
+
+
+def _kept(n: int, newest: int) -> bool:
+    """Whether the state after n trials stays: the last eight do, of earlier ones ever fewer.
+
+    Trials that run side by side finish out of order; what one changes that finishes late is replayed from there.
+    """
+    gap = 1 << max(0, (newest - n).bit_length() - 3)
+    return n % gap == 0
 
 
 def _value(trial: FrozenTrial) -> float:

@@ -121,7 +121,13 @@ class BayesianSampler(HistorySampler):
         return None
 
     def _propose(
-        self, state: None, coordinates: UnitCube, seen: tuple[Observation, ...], number: int, taken: frozenset
+        self,
+        state: None,
+        coordinates: UnitCube,
+        seen: tuple[Observation, ...],
+        number: int,
+        taken: frozenset,
+        running: tuple[tuple[float, ...], ...] = (),
     ) -> dict[str, Any]:
         rng = self._rng(number, "suggest")
         bounds = self._bounds(coordinates)

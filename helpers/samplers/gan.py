@@ -194,7 +194,13 @@ class GanSampler(HistorySampler):
         return replace(state, generator=weights, generator_optimiser=optimiser)
 
     def _propose(
-        self, state: _State, coordinates: UnitCube, seen: tuple[Observation, ...], number: int, taken: frozenset
+        self,
+        state: _State,
+        coordinates: UnitCube,
+        seen: tuple[Observation, ...],
+        number: int,
+        taken: frozenset,
+        running: tuple[tuple[float, ...], ...] = (),
     ) -> dict[str, Any]:
         rng = self._rng(number, "propose")
         dimension = len(coordinates)

@@ -114,7 +114,13 @@ class GeneratorSampler(HistorySampler):
         return np.append(noise, state.last)[None, :]
 
     def _propose(
-        self, state: _State, coordinates: Any, seen: tuple[Observation, ...], number: int, taken: frozenset
+        self,
+        state: _State,
+        coordinates: Any,
+        seen: tuple[Observation, ...],
+        number: int,
+        taken: frozenset,
+        running: tuple[tuple[float, ...], ...] = (),
     ) -> dict[str, Any]:
         raw = forward(state.weights, self._input(state, number))[0][0]
         if self.feedback == "reinforce":

@@ -1,4 +1,4 @@
-"""The hybrid that both papers name as future work: a generator of configurations that earns its gradient."""
+"""The hybrid that the generator paper names as future work (section 7): a generator that earns its gradient."""
 
 from __future__ import annotations
 
@@ -151,21 +151,33 @@ class HybridSampler(HistorySampler):
         return _State(weights, optimiser, posterior)
 
     def _propose(
-        self, state: _State, coordinates: UnitCube, seen: tuple[Observation, ...], number: int, taken: frozenset
+        self,
+        state: _State,
+        coordinates: UnitCube,
+        seen: tuple[Observation, ...],
+        number: int,
+        taken: frozenset,
+        running: tuple[tuple[float, ...], ...] = (),
     ) -> dict[str, Any]:
         rng = self._rng(number, "propose")
         if state.posterior is None:
             point, generated = spread(number, self._rng(0, "shift").random(len(coordinates))), None
         else:
-            point, generated = self._best(state, coordinates, taken, rng)
+            posterior = state.posterior.awaiting(np.array(running)) if running else state.posterior
+            point, generated = self._best(state.generator, posterior, coordinates, taken, rng)
         return {"point": _free(point, coordinates, taken, rng).tolist(), "generated": generated}
 
     def _best(
-        self, state: _State, coordinates: UnitCube, taken: frozenset, rng: np.random.Generator
+        self,
+        generator: Weights,
+        posterior: Posterior,
+        coordinates: UnitCube,
+        taken: frozenset,
+        rng: np.random.Generator,
     ) -> tuple[np.ndarray, bool]:
         """Step 3: where to go, shape (d,), and whether it began from a generated point."""
         z = rng.standard_normal((GENERATED if self.generator else 0, NOISE_INPUTS))
-        drawn = sigmoid(forward(state.generator, z)[0])
+        drawn = sigmoid(forward(generator, z)[0])
         drawn = np.concatenate([drawn, rng.random((GENERATED + UNIFORM - len(drawn), len(coordinates)))])
         snap = grid(coordinates)
 
@@ -173,11 +185,11 @@ class HybridSampler(HistorySampler):
             return configuration_key(coordinates.space, coordinates.decode(u)) not in taken
 
         points = snap(drawn)
-        order = np.argsort(-state.posterior.improvement(points), kind="stable")
+        order = np.argsort(-posterior.improvement(points), kind="stable")
         if not self.polish:
             i = next((i for i in order if free(points[i])), order[0])
             return points[i], bool(i < len(z))
-        ends = [climb(points[i], snap, state.posterior, free) for i in order[:STARTS]]
+        ends = [climb(points[i], snap, posterior, free) for i in order[:STARTS]]
         best = int(np.argmax([value for value, _ in ends]))
         return ends[best][1], bool(order[best] < len(z))
 

@@ -15,6 +15,7 @@ best hyperparameters often lie at the end of a range, to which a trend leads and
 
 from __future__ import annotations
 
+import copy
 import math
 
 import numpy as np
@@ -78,7 +79,7 @@ class Posterior:
         best = np.argsort(-fit, kind="stable")[:MEMBERS]
         weights = np.exp(fit[best] - fit[best[0]])
         self.weights = weights / weights.sum()
-        self._inverse, self._trend = inverse[best], trend[best]
+        self._inverse, self._trend, self._noise = inverse[best], trend[best], noise[best]
         self._precision = np.linalg.inv(covariance[best])
         self._alpha = self._precision @ y  # (members, n)
         # The losses carry noise: the level to improve on is the least mean at a point tried, not the luckiest loss.
@@ -91,6 +92,21 @@ class Posterior:
         decay = np.exp(-r)
         linear = (u - 0.5) @ (self.points - 0.5).T
         return (1.0 + r + squared / 3.0) * decay + trend[:, None, None] * linear, (1.0 + r) * decay / 3.0
+
+    def awaiting(self, points: np.ndarray) -> Posterior:
+        """The posterior while trials at `points`, shape (k, d), are running: each may turn out as every member expects.
+
+        The means stay, the deviations near those points shrink, so that the next suggestion is made elsewhere.
+        """
+        more = copy.copy(self)
+        more.points = np.concatenate([self.points, points])
+        n = len(more.points)
+        covariance = more._kernel(more.points, self._inverse, self._trend)[0]
+        covariance[:, np.arange(n), np.arange(n)] += self._noise[:, None] + JITTER
+        more._precision = np.linalg.inv(covariance)
+        # A loss equal to the mean gets no weight: (K + noise) (alpha, 0) = (y, mean).
+        more._alpha = np.pad(self._alpha, ((0, 0), (0, len(points))))
+        return more
 
     def moments(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation of each member at `u`, shape (m, d): both (members, m), standardised losses."""
