@@ -73,22 +73,43 @@ def _short(cell: str) -> str:
 
 @dataclass(frozen=True)
 class Contest:
-    """The papers' tuners against random search on the benchmark, from the table of notebook 07."""
+    """The papers' tuners against random search on the benchmark, from the table of notebook 07.
 
-    better: Mapping[str, intervals.Estimate]
+    Attributes
+    ----------
+    better : mapping of str to list of Estimate
+        Tuner -> the share of its searches that end below random search's, a problem each.
+    problems : list of str
+    seeds : int
+        Of the problem with fewest.
+    """
+
+    better: Mapping[str, list[intervals.Estimate]]
+    problems: list[str]
     seeds: int
-    where: str
 
-    def word(self, tuner: str) -> str:
-        """Whether a tuner is better than random search beyond chance, by the interval of its share."""
-        share = self.better[tuner]
-        return "better than" if share.low > 0.5 else "worse than" if share.high < 0.5 else "not told apart from"
+    def mean(self, tuner: str) -> float:
+        """The mean share over the problems."""
+        return sum(share.value for share in self.better[tuner]) / len(self.problems)
+
+    def words(self, tuner: str) -> str:
+        """On how many problems the tuner is better or worse than random search beyond chance."""
+        shares, n = self.better[tuner], len(self.problems)
+        better, worse = sum(s.low > 0.5 for s in shares), sum(s.high < 0.5 for s in shares)
+        if n == 1:
+            return f"{'better than' if better else 'worse than' if worse else 'not distinguishable from'} random search"
+        for count, word in ((better, "better than"), (worse, "worse than")):
+            if count == n:
+                return f"{word} random search on all {n} problems"
+        found = [f"{word} on {count}" for count, word in ((better, "better"), (worse, "worse")) if count]
+        if not found:
+            return f"not distinguishable from random search on any of {n} problems"
+        found[0] = found[0].replace(" on", " than random search on", 1)
+        return f"{' and '.join(found)} of {n} problems"
 
 
 def contest() -> Contest:
-    """How often each of the papers' tuners ends below random search, on average over the benchmark's problems.
-
-    The interval is that of `contest_stats.pairs`: more problems are no more seeds.
+    """How often each of the papers' tuners ends below random search, by problem of the benchmark.
 
     Raises
     ------
@@ -100,31 +121,25 @@ def contest() -> Contest:
         raise AnswerError(f"{path.name} is missing; run notebook 07 first.")
     met = pd.read_csv(path)
     met = met[(met["Rival"] == figures.LABELS["random"]) & (met["Evaluated by"] == "surrogate")]
-    shares, seeds = {}, []
-    for tuner in ("generator", "gan"):
-        of_it = met[met["Tuner"] == figures.LABELS[tuner]]
-        seeds.append(int(of_it["Seeds"].min()) if len(of_it) else 0)
-        shares[tuner] = intervals.proportion(of_it["P(better)"].mean() * seeds[-1] if seeds[-1] else 0, seeds[-1])
-    if not min(seeds):
+    rows = {t: met[met["Tuner"] == figures.LABELS[t]] for t in ("generator", "gan")}
+    problems = list(rows["generator"]["Problem"])
+    if not problems or problems != list(rows["gan"]["Problem"]):
         raise AnswerError(f"{path.name} holds no contest of the papers' tuners with random search.")
-    problems = list(dict.fromkeys(met["Problem"]))
-    where = "; ".join(problems) if len(problems) < 3 else f"{len(problems)} problems, each a space and a protocol"
-    return Contest(shares, min(seeds), where)
+    shares = {
+        tuner: [intervals.proportion(row["P(better)"] * row["Seeds"], int(row["Seeds"])) for _, row in of_it.iterrows()]
+        for tuner, of_it in rows.items()
+    }
+    return Contest(shares, problems, int(min(of_it["Seeds"].min() for of_it in rows.values())))
 
 
 def in_short() -> str:
     """The answer in one sentence."""
     tuners, (better, searches), counts = contest(), _better(), verdicts()
-    first, second = tuners.word("generator"), tuners.word("gan")
-    said = (
-        f"both papers' tuners are {first} random search"
-        if first == second
-        else f"the generator is {first} random search and the GAN is {second} it"
-    )
+    said = f"the generator is {tuners.words('generator')} and the GAN {tuners.words('gan')}"
     found = f"{better or 'none'} of the {searches} searches of notebooks 02 to 04 found an LSTM"
     return (
         f"With the same number of trials {said}; {found} that forecasts better than repeating {NAIVE}; "
-        f"and {counts[VERDICTS[0]]} of the papers' {sum(counts.values())} checkable claims hold in full."
+        f"and {counts[VERDICTS[0]]} of the papers' {sum(counts.values())} claims hold in full."
     )
 
 
@@ -156,12 +171,9 @@ def tiles() -> list[Tile]:
     counts = verdicts()
     return [
         Tile(
-            " and ".join(
-                f"{100 * float(f'{share.value:.2f}'):.0f}\N{NO-BREAK SPACE}%" for share in tuners.better.values()
-            ),
+            " and ".join(f"{100 * tuners.mean(t):.0f}\N{NO-BREAK SPACE}%" for t in tuners.better),
             "of the searches",
-            f"of the generator and of the GAN beat random search with the same seed; 50 % is a draw. {tuners.seeds} "
-            f"searches of each with 20 trials on the benchmark of notebook 07 ({tuners.where}).",
+            f"of the generator and of the GAN beat random search with the same seed; 50 % is a draw. {_where(tuners)}",
         ),
         Tile(
             f"{better} of {searches}",
@@ -177,18 +189,33 @@ def tiles() -> list[Tile]:
         Tile(
             f"{series['change_ratio']:.4f} times",
             f"the error of {NAIVE}",
-            f"is the squared error of an LSTM that forecasts the day's change and is tuned without the test days "
-            f"({series['name']}, {series['days']:,} days). One that forecasts the close itself, as in the papers: "
-            f"{figures.number(series['level_ratio'], 3)} times.",
+            f"is the squared error of returns of an LSTM that forecasts the day's change and is tuned without the test "
+            f"days ({series['name']}, {series['days']:,} days); a mere drift has {series['drift_ratio']:.4f} times. One "
+            f"that forecasts the close itself, as in the papers: {figures.number(series['level_ratio'], 3)} times.",
         ),
         Tile(
             f"{counts[VERDICTS[0]]} of {sum(counts.values())}",
             "claims hold",
-            "by a stated rule, over everything that can judge them: "
+            "by the rules of notebook 06, over everything that can judge them: "
             + ", ".join(f"{counts[v]} {many(v, counts[v])}" for v in VERDICTS[1:])
             + ".",
         ),
     ]
+
+
+def _where(tuners: Contest) -> str:
+    """What the contest's shares are of, and how far they lie apart."""
+    of = f"{tuners.seeds} seeds with 20 trials on the benchmark of notebook 07"
+    if len(tuners.problems) == 1:
+        return f"{of} ({tuners.problems[0]})."
+    ranges = [
+        f"{100 * min(s.value for s in shares):.0f} to {100 * max(s.value for s in shares):.0f}"
+        for shares in tuners.better.values()
+    ]
+    return (
+        f"{of}, on each of {len(tuners.problems)} problems, a space and a protocol: {ranges[0]} % and {ranges[1]} % "
+        "from problem to problem."
+    )
 
 
 def many(verdict: str, count: int = 2) -> str:
@@ -217,6 +244,7 @@ def _validity() -> dict[str, float | str | int]:
         "days": int(row["days"]),
         "level_ratio": float(row["level_ratio"]),
         "change_ratio": float(row["change_ratio"]),
+        "drift_ratio": float(row["drift_ratio"]),
     }
 
 

@@ -206,7 +206,7 @@ def _workers(address: str) -> Iterator[None]:
 def records_path(folder: Path, problem: Problem) -> Path:
     """Where the searches on a problem are recorded."""
     kind = "contest" if problem.reuse else "contest_surrogate"
-    return folder / f"{kind}_{problem.space}_{problem.protocol}.jsonl"
+    return folder / f"{'_'.join(filter(None, (kind, problem.space, problem.protocol, problem.variant)))}.jsonl"
 
 
 def _notes(path: Path, problem: Problem) -> str:

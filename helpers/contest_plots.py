@@ -334,13 +334,15 @@ def random_best(
             for ax in axes.values():
                 if curve is not None:
                     ax.fill_between(n, curve.low / u, curve.high / u, color="#E3E3E3", lw=0)
-                    ax.plot(n, curve.expected / u, color=grey, lw=1.2, ls="--", label="random: expected best of n")
+                    ax.plot(n, curve.median / u, color=grey, lw=1.2, label="random: median best of n")
+                    ax.plot(n, curve.expected / u, color=grey, lw=1.0, ls="--", label="random: expected best of n")
             known = label != "Best MSE (scaled units)"
             _draw_block(axes, problem, found[problem], unit=u, known=known, log_x=False)
         handles = [
             Line2D([], [], color="#444444", lw=1.8, label="median of the tuner named"),
-            Line2D([], [], color=grey, lw=1.2, ls="--", label="random: expected best of n"),
-            Line2D([], [], color="#E3E3E3", lw=7, label="random: band of the median"),
+            Line2D([], [], color=grey, lw=1.2, label="random: median best of n"),
+            Line2D([], [], color="#E3E3E3", lw=7, label="its 95 % band, for all n together"),
+            Line2D([], [], color=grey, lw=1.0, ls="--", label="random: expected best of n"),
         ]
         _explain(fig, "n, configurations evaluated", label, handles)
         return fig

@@ -24,8 +24,9 @@ CURVES = ("random", "tpe", "cmaes", "bayesian", "bayesian_warped", "generator", 
 ABLATIONS = (
     *(("generator", f"generator_{feedback}") for feedback in ("zero", "shuffled", "product", "reinforce")),
     ("gan", "gan_blind"),
+    ("hybrid", "hybrid_uniform"),
 )
-SIGNIFICANT = 0.05
+TUNED_ON: Problem = ("generator", "described")  # the hybrid's settings were chosen on it, with other seeds
 
 
 class Asked(NamedTuple):
@@ -78,7 +79,14 @@ def parse_tuners(text: str) -> list[str]:
     return text.split() or list(ENTRANTS)
 
 
-def tabular(space: str, protocol: str, *, naive: Mapping[str, float] | None = None, noise: bool = True) -> Tabular:
+def tabular(
+    space: str,
+    protocol: str,
+    *,
+    naive: Mapping[str, float] | None = None,
+    noise: bool = True,
+    model: str = surrogate.MODELS[0],
+) -> Tabular:
     """The benchmark's surrogate as a problem, with the noise of trainings where it was measured.
 
     Parameters
@@ -87,13 +95,17 @@ def tabular(space: str, protocol: str, *, naive: Mapping[str, float] | None = No
     naive : mapping of str to float, optional
         Checksum of closes -> MSE of yesterday's close on them.
     noise : bool
+    model : str
+        See `surrogate.Surrogate`.
 
     Raises
     ------
     benchmark.BenchmarkError
         If the benchmark holds too few trainings.
+    ValueError
+        For an unknown model.
     """
-    model = surrogate.Surrogate(space, protocol)
+    fitted = surrogate.Surrogate(space, protocol, model=model)
     measured = None
     if noise:
         try:
@@ -102,13 +114,14 @@ def tabular(space: str, protocol: str, *, naive: Mapping[str, float] | None = No
             measured = None
     closes = benchmark.table(space, protocol)["data_sha256"].iloc[0]
     cube = UnitCube(lstm_space(space))
-    probed = [model.mse(config_from_params(cube.decode(np.full(len(cube), u)))) for u in (0.2, 0.5, 0.8)]
+    probed = [fitted.mse(config_from_params(cube.decode(np.full(len(cube), u)))) for u in (0.2, 0.5, 0.8)]
     identity = {
-        "surrogate": [model.trainings, *(float(f"{value:.4g}") for value in probed)],
+        "surrogate": [fitted.trainings, *(float(f"{value:.4g}") for value in probed)],
         "noise": None if measured is None else float(f"{measured.sd:.4g}"),
     }
     known = (naive or {}).get(closes, math.nan)
-    return Tabular(model, space, protocol, noise=measured, identity=identity, naive=known)
+    variant = "" if model == surrogate.MODELS[0] else model
+    return Tabular(fitted, space, protocol, noise=measured, identity=identity, naive=known, variant=variant)
 
 
 # Tables.
@@ -197,15 +210,61 @@ def duels(finals: Mapping[str, Mapping[Problem, pd.DataFrame]], rivals: Sequence
 
 
 def ablations(finals: Mapping[str, Mapping[Problem, pd.DataFrame]]) -> pd.DataFrame:
-    """The papers' tuners with their feedback against themselves without it."""
+    """Tuners against themselves without a part: `ABLATIONS`; Holm corrects over those of one problem."""
     rows = []
     for how, by_problem in finals.items():
-        for problem, (tuner, without) in itertools.product(by_problem, ABLATIONS):
+        for problem, frame in by_problem.items():
+            found = [
+                contest_stats.against(frame, without, [tuner]).assign(rival=without) for tuner, without in ABLATIONS
+            ]
+            family = pd.concat(found, ignore_index=True)
+            family["p_holm"] = contest_stats.holm(family["p"].to_numpy(dtype=float))
             rows += [
-                {"Problem": name_of(problem), "Evaluated by": how, "Rival": LABELS[without], **_duel(row)}
-                for row in contest_stats.against(by_problem[problem], without, [tuner]).to_dict("records")
+                {"Problem": name_of(problem), "Evaluated by": how, "Rival": LABELS[row["rival"]], **_duel(row)}
+                for row in family.to_dict("records")
             ]
     return pd.DataFrame(rows, columns=["Problem", "Evaluated by", "Rival", *DUEL])
+
+
+def lead(
+    finals: Mapping[str, Mapping[Problem, pd.DataFrame]], tuner: str = "hybrid", *, least: float = 0.6
+) -> pd.DataFrame:
+    """How far a tuner leads on each problem by each model of the surrogate, and over whom it leads least.
+
+    Parameters
+    ----------
+    finals : mapping of str to mapping of problem to pandas.DataFrame
+        Model -> problem -> `contest_stats.results`.
+    """
+    rows = []
+    for model, by_problem in finals.items():
+        for problem, frame in by_problem.items():
+            table = _led(frame, tuner)
+            if not len(table):
+                continue
+            worst = table.loc[table["win"].idxmin()]
+            rows.append(
+                {
+                    "Problem": name_of(problem),
+                    "Surrogate": model,
+                    "Seeds": int(table["seeds"].min()),
+                    "Rivals": len(table),
+                    f"P of {least:g} reached": int(((table["win"] >= least) & (table["win_low"] > 0.5)).sum()),
+                    "Least lead over": LABELS[worst["tuner"]],
+                    "P(better)": worst["win"],
+                    "Interval": _range(worst["win_low"], worst["win_high"]),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _led(frame: pd.DataFrame, tuner: str) -> pd.DataFrame:
+    """P(improvement) of a tuner over every other that is not a variant of itself: `tuner` is the rival's name."""
+    own = {without for whole, without in ABLATIONS if whole == tuner}
+    others = [name for name in frame if name != tuner and name not in own] if tuner in frame else []
+    table = contest_stats.against(frame, rival=tuner, tuners=others)
+    flipped = {"win": 1 - table["win"], "win_low": 1 - table["win_high"], "win_high": 1 - table["win_low"]}
+    return table.assign(**flipped)
 
 
 DUEL = ("Tuner", "Seeds", "P(better)", "Interval", "Ratio of MSEs", "its interval", "p", "p, Holm")
@@ -235,7 +294,40 @@ def share(row: Any) -> str:
 
 def word(row: Any) -> str:
     """Whether a tuner is better than its rival beyond chance, by the interval of P(improvement)."""
-    return "better than" if row.win_low > 0.5 else "worse than" if row.win_high < 0.5 else "not told apart from"
+    return "better than" if row.win_low > 0.5 else "worse than" if row.win_high < 0.5 else UNDECIDED
+
+
+UNDECIDED = "not distinguishable from"
+
+
+def standing(finals: Mapping[Problem, pd.DataFrame], tuner: str, rival: str, called: str = "") -> str:
+    """Whether a tuner is better or worse than a rival: on each problem by its own interval, then on average.
+
+    An average alone would call a tuner that wins on one problem and loses on another the rival's equal.
+
+    Parameters
+    ----------
+    finals : mapping of problem to pandas.DataFrame
+        `contest_stats.results`; both met in at least one.
+    tuner, rival : str
+    called : str
+        What the rival is called; its label unless given.
+    """
+    rows = {p: row for p, f in finals.items() if (row := pair({p: f}, tuner, rival)) is not None}
+    average, called = share(pair(finals, tuner, rival)), called or LABELS[rival]
+    groups: dict[str, list[Problem]] = {}
+    for problem, row in rows.items():
+        groups.setdefault(word(row), []).append(problem)
+    if len(groups) == 1:
+        where = "" if len(rows) == 1 else f" on all {len(rows)} problems"
+        return f"{next(iter(groups))} {called}{where} (P(improvement) {average}{' on average' if where else ''})"
+    parts = []
+    for verdict in sorted(groups, key=["better than", "worse than", UNDECIDED].index):
+        one_by_one = "; ".join(f"{name_of(p)}: {share(rows[p])}" for p in groups[verdict])
+        first = f"{verdict} {called}" if not parts else verdict.removesuffix(" than").removesuffix(" from")
+        on = f"on {len(groups[verdict])}" + ("" if parts else f" of {len(rows)} problems")
+        parts.append(f"{first} {on}" + (f" ({one_by_one})" if verdict != UNDECIDED else ""))
+    return f"{', '.join(parts[:-1])} and {parts[-1]} (P(improvement) {average} on average)"
 
 
 def pair(finals: Mapping[Any, pd.DataFrame], tuner: str, rival: str) -> Any:
@@ -245,53 +337,99 @@ def pair(finals: Mapping[Any, pd.DataFrame], tuner: str, rival: str) -> Any:
 
 
 def aim(finals: Mapping[Problem, pd.DataFrame], tuner: str = "hybrid", *, least: float = 0.6) -> str:
-    """Whether the hybrid beats every other as often as it was to, P(improvement) of `least` and beyond chance."""
-    met, reached, short = 0, 0, {}
-    for problem, frame in finals.items():
-        others = [name for name in frame if name != tuner] if tuner in frame else []
-        for row in contest_stats.against(frame, rival=tuner, tuners=others).itertuples():
-            met += 1
-            wins, low = 1 - row.win, 1 - row.win_high
-            if wins >= least and low > 0.5:
-                reached += 1
-            else:
-                missed = f"{LABELS[row.tuner]} {wins:.2f} [{low:.2f}, {1 - row.win_low:.2f}]"
-                short.setdefault(problem, []).append(missed)
+    """Whether the hybrid beats every other as often as it was to, P(improvement) of `least` and beyond chance.
+
+    Its own variants do not count. What it reaches on the problem it was tuned on is told apart.
+    """
+    tables = {problem: _led(frame, tuner) for problem, frame in finals.items()}
+    reached = {p: (t["win"] >= least) & (t["win_low"] > 0.5) for p, t in tables.items()}
+    met, good = sum(map(len, reached.values())), int(sum(r.sum() for r in reached.values()))
     if not met:
         return "The hybrid took no part."
-    if not short:
+    fresh = [r for p, r in reached.items() if p != TUNED_ON]
+    apart = ""
+    if fresh and len(fresh) < len(reached):
+        apart = (
+            f" On the {len(fresh)} problem{'s' if len(fresh) > 1 else ''} that its settings were not chosen on: "
+            f"{int(sum(r.sum() for r in fresh))} of {sum(map(len, fresh))}."
+        )
+    if good == met:
         return (
             f"The hybrid beats every other tuner on every problem with P(improvement) of at least {least:g}: "
-            f"{met} of {met} pairs."
+            f"{met} of {met} pairs.{apart}"
         )
-    missed = "; ".join(f"{name_of(problem)}: {', '.join(found)}" for problem, found in short.items())
+    missed = "; ".join(
+        f"{name_of(p)}: {', '.join(f'{LABELS[r.tuner]} {share(r)}' for r in t[~reached[p]].itertuples())}"
+        for p, t in tables.items()
+        if not reached[p].all()
+    )
     return (
-        f"P(improvement) of at least {least:g}, with an interval above 1/2, is reached in {reached} of {met} "
-        f"pairs of another tuner and a problem. Not on {missed}."
+        f"P(improvement) of at least {least:g}, with an interval above 1/2, is reached in {good} of {met} "
+        f"pairs of another tuner and a problem.{apart} Not on {missed}."
     )
 
 
-def agreed(found: Mapping[Problem, Estimate]) -> str:
+class Agreement(NamedTuple):
+    """How alike two contests rank the tuners.
+
+    Attributes
+    ----------
+    ranks : Estimate
+        Rank correlation of the mean ranks, `n` the number of tuners.
+    distinct : Estimate
+        The same without variants of other tuners (`ABLATIONS`), which share their fate.
+    farthest : str
+        The tuner whose places are farthest apart, in words; empty without one.
+    """
+
+    ranks: Estimate
+    distinct: Estimate
+    farthest: str
+
+
+def agreement(one: pd.DataFrame, other: pd.DataFrame) -> Agreement:
+    """The contest on the benchmark beside that of real trainings, both from `contest_stats.results`."""
+    common = [t for t in one if t in other]
+    variants = {without for _, without in ABLATIONS}
+    distinct = [t for t in common if t not in variants]
+    both = [contest_stats.mean_ranks(f[distinct]).rank() for f in (one, other)]
+    apart = (both[0] - both[1]).abs()
+    farthest = ""
+    if len(distinct) > 1 and apart.max() > 0:
+        tuner = apart.idxmax()
+        farthest = f"{LABELS[tuner]}, place {both[0][tuner]:g} on the benchmark and {both[1][tuner]:g} in trainings"
+    return Agreement(
+        contest_stats.rank_agreement(one[common], other[common]),
+        contest_stats.rank_agreement(one[distinct], other[distinct]),
+        farthest,
+    )
+
+
+def agreed(found: Mapping[Problem, Agreement]) -> str:
     """Whether the surrogate's contest and that of real trainings rank the tuners alike, in words."""
     if not found:
         return "no problem has both"
     said = []
-    for problem, e in found.items():
+    for problem, (e, distinct, farthest) in found.items():
         if not math.isfinite(e.value):
             said.append(f"{name_of(problem)}: too few tuners or seeds to say")
             continue
         if math.isfinite(e.low):
-            verdict = "they agree" if e.low > 0 else "they disagree" if e.high < 0 else "which is not beyond chance"
-            said.append(f"{name_of(problem)}: rank correlation {e:.2f} over {e.n} tuners, {verdict}")
+            verdict = "above" if e.low > 0 else "below" if e.high < 0 else "not beyond chance different from"
+            text = f"rank correlation {e:.2f} over {e.n} tuners, {verdict} 0"
         else:
             few = f"too few seeds for an interval (at least {contest_stats.LEAST_SEEDS})"
-            said.append(f"{name_of(problem)}: rank correlation {e.value:.2f} over {e.n} tuners, {few}")
+            text = f"rank correlation {e.value:.2f} over {e.n} tuners, {few}"
+        if 2 < distinct.n < e.n and math.isfinite(distinct.value):
+            shown = f"{distinct:.2f}" if math.isfinite(distinct.low) else f"{distinct.value:.2f}"
+            text += f"; {shown} over the {distinct.n} that are no variants of others"
+        said.append(f"{name_of(problem)}: {text}" + (f"; farthest apart: {farthest}" if farthest else ""))
     return "; ".join(said)
 
 
 def answer(
     finals: Mapping[Problem, pd.DataFrame],
-    agreement: Mapping[Problem, Estimate],
+    agreement: Mapping[Problem, Agreement],
     *,
     real: Mapping[Problem, pd.DataFrame] | None = None,
     evaluations: int = EVALUATIONS,
@@ -302,8 +440,8 @@ def answer(
     ----------
     finals : mapping of problem to pandas.DataFrame
         `contest_stats.results` on the tabular benchmark.
-    agreement : mapping of problem to Estimate
-        `contest_stats.rank_agreement` of the problems that were trained as well.
+    agreement : mapping of problem to Agreement
+        Of the problems that were trained as well.
     real : mapping of problem to pandas.DataFrame, optional
         `contest_stats.results` of real trainings.
     evaluations : int
@@ -313,8 +451,7 @@ def answer(
     against_random = {t: pair(finals, t, "random") for t in others}
     papers = [t for t in ("generator", "gan") if against_random.get(t)]
     said = [
-        f"the {LABELS[t] if t == 'gan' else LABELS[t].lower()} is {word(against_random[t])} random search "
-        f"(P(improvement) {share(against_random[t])})"
+        f"the {LABELS[t] if t == 'gan' else LABELS[t].lower()} is {standing(finals, t, 'random', 'random search')}"
         for t in papers
     ]
     variants = {without for _, without in ABLATIONS}
@@ -327,12 +464,17 @@ def answer(
         f"{' and '.join(said) or 'no paper is represented'}"
         + (f", where the best of all others, {LABELS[best]}, reaches {share(against_random[best])}." if best else ".")
     )
-    fed = pair(finals, "generator", "generator_zero")
-    parts = [f"with its feedback the generator is {word(fed)} itself without ({share(fed)})"] if fed else []
+    without = {"generator_shuffled": "itself told the errors of other trials", "generator_zero": "itself told nothing"}
+    fed = [
+        standing(finals, "generator", variant, called)
+        for variant, called in without.items()
+        if pair(finals, "generator", variant)
+    ]
+    parts = [f"with its feedback the generator is {', and '.join(fed)}"] if fed else []
     if real:
         seeds = _from_to(len(frame.dropna()) for frame in real.values())
         parts.append(
-            f"real trainings ({seeds} seed{'s' if seeds != '1' else ''}) beside the benchmark: {agreed(agreement)}"
+            f"real trainings ({seeds} seed{'s' if seeds != '1' else ''}) beside the benchmark, {agreed(agreement)}"
         )
     else:
         parts.append("real trainings have not been recorded")

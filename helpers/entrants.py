@@ -57,10 +57,13 @@ def _bayesian(ranges: str) -> Callable[..., Any]:
     return make
 
 
-def _hybrid(seed: int, space: Any) -> Any:
-    from helpers.samplers.hybrid import HybridSampler
+def _hybrid(generator: bool) -> Callable[..., Any]:
+    def make(seed: int, space: Any) -> Any:
+        from helpers.samplers.hybrid import HybridSampler
 
-    return HybridSampler(seed=seed, space=space)
+        return HybridSampler(seed=seed, space=space, generator=generator)
+
+    return make
 
 
 def _optuna(name: str, **options: Any) -> Callable[..., Any]:
@@ -87,7 +90,8 @@ ENTRANTS: Mapping[str, Callable[[int, Any], Any]] = {
     "bayesian_warped": _bayesian("warped"),
     "tpe": _optuna("TPESampler"),
     "cmaes": _optuna("CmaEsSampler", warn_independent_sampling=False),
-    "hybrid": _hybrid,
+    "hybrid": _hybrid(True),
+    "hybrid_uniform": _hybrid(False),
 }
 
 
@@ -326,7 +330,8 @@ def _search(
             if list(key) != done.params[number]:
                 raise ContestError(
                     f"{task.tuner}, seed {task.seed}: evaluation {number + 1} is recorded with another configuration "
-                    "than the tuner proposes now; its code has changed since: remove the records to begin again."
+                    "than the tuner proposes now; its code has changed since, or the processor: remove the records to "
+                    "begin again."
                 )
             result = Measurement(done.mse[number], done.seconds[number])
         elif key in known:

@@ -43,6 +43,7 @@ COLOURS: Mapping[str, str] = {
     "generator_shuffled": "#6FB1DE",
     "generator_zero": "#A3CBE8",
     "gan_blind": "#E39A8C",
+    "hybrid_uniform": "#E57FB3",
     "actual": "#1A1A1A",
     "level": "#CC6677",  # a network that forecasts levels
     "change": "#117A8B",  # one that forecasts changes
@@ -69,6 +70,7 @@ MARKERS: Mapping[str, str] = {
     "generator_shuffled": "p",
     "generator_zero": "h",
     "gan_blind": "d",
+    "hybrid_uniform": "X",
 }
 LINES: Mapping[str, Any] = {
     "generator": "-",
@@ -95,6 +97,7 @@ LABELS: Mapping[str, str] = {
     "generator_shuffled": "Generator, shuffled MSEs",
     "generator_zero": "Generator, no feedback",
     "gan_blind": "GAN, no discriminator",
+    "hybrid_uniform": "Hybrid, no generator",
 }
 # Column headings of records, the same in figures and tables.
 HEADINGS: Mapping[str, str] = {

@@ -50,9 +50,12 @@ class Problem:
         MSE of yesterday's close; NaN where it is not known.
     reuse : bool
         Whether a result serves every other search with the same seed.
+    variant : str
+        Tells problems with one space and protocol apart, in the names of their records; mostly empty.
     """
 
     reuse = False
+    variant = ""
 
     def __init__(self, space: str, protocol: str, *, identity: Mapping[str, Any], naive: float = math.nan) -> None:
         check_problem(space, protocol)
@@ -72,16 +75,18 @@ class Tabular(Problem):
     ----------
     surrogate
         With `mse`, `seconds` and `fails`, each of an `LstmConfig`.
-    space, protocol, identity, naive
+    space, protocol, identity, naive, variant
         See `Problem`.
     noise, optional
         With `draw(level, rng)`: a residual of log10 MSE at that level, such as `surrogate.measured_noise`. A
         configuration and a seed have one residual, as they have one training. Without it there is no noise.
     """
 
-    def __init__(self, surrogate: Any, space: str, protocol: str, *, noise: Any = None, **about: Any) -> None:
+    def __init__(
+        self, surrogate: Any, space: str, protocol: str, *, noise: Any = None, variant: str = "", **about: Any
+    ) -> None:
         super().__init__(space, protocol, **about)
-        self.surrogate, self.noise = surrogate, noise
+        self.surrogate, self.noise, self.variant = surrogate, noise, variant
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[Callable[[LstmConfig, int], Measurement]]:

@@ -55,7 +55,7 @@ def test_contests_are_read_from_text():
     ]
     assert parse("") == [] and parse("gan:clean:1", evaluations=3)[0].evaluations == 3
     assert contest_report.parse_tuners("gan random") == ["gan", "random"]
-    assert contest_report.parse_tuners("")[0] == "random" and len(contest_report.parse_tuners("")) == 13
+    assert contest_report.parse_tuners("")[0] == "random" and len(contest_report.parse_tuners("")) == 14
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,35 @@ def test_the_tables_can_be_written(tmp_path):
     assert row["P(better)"] == 1.0 and row["p"] == 2 / 2**8 and row["Ratio of MSEs"] == pytest.approx(0.5, rel=0.1)
     ablated = contest_report.ablations({"surrogate": {ONE: FINALS}})
     assert ablated[["Tuner", "Rival"]].to_numpy().tolist() == [["Generator", "Generator, no feedback"]]
+    assert ablated["p, Holm"].tolist() == ablated["p"].tolist(), "a family of one"
     assert set(contest_report.DUEL_FORMATS) <= set(ablated.columns)
+
+
+def test_ablations_of_a_problem_are_corrected_together():
+    frame = contest_stats.results(searches({**LEVELS, "generator_shuffled": 0.09, "gan_blind": 0.05}))
+    found = contest_report.ablations({"surrogate": {ONE: frame, TWO: frame}})
+    assert len(found) == 6
+    least = found["p"].min()
+    assert found.loc[found["p"] == least, "p, Holm"].tolist() == pytest.approx([min(1.0, 3 * least)] * 4)
+
+
+def test_the_least_lead_is_named_by_model():
+    led = contest_report.lead({"both": {ONE: FINALS}, "trees alone": {ONE: FINALS.assign(gan=FINALS["hybrid"] / 2)}})
+    assert led["Surrogate"].tolist() == ["both", "trees alone"] and led["Rivals"].tolist() == [5, 5]
+    assert led["P of 0.6 reached"].tolist() == [5, 4]
+    assert led.iloc[1]["Least lead over"] == "GAN" and led.iloc[1]["P(better)"] == 0.0
+    assert contest_report.lead({"both": {ONE: FINALS.drop(columns="hybrid")}}).empty
+
+
+def test_a_tuner_that_wins_here_and_loses_there_is_not_called_equal():
+    worse = FINALS.assign(gan=FINALS["random"] * 2)
+    text = contest_report.standing({ONE: FINALS, TWO: worse}, "gan", "random", "random search")
+    assert text == (
+        "better than random search on 1 of 2 problems (Generator's space, described: 1.00 [0.68, 1.00]) and worse on 1 "
+        "(GAN's space, published: 0.00 [0.00, 0.32]) (P(improvement) 0.50 [0.22, 0.78] on average)"
+    )
+    text = contest_report.standing({ONE: FINALS, TWO: FINALS}, "gan", "random")
+    assert text.startswith("better than Random search on all 2 problems (P(improvement) 1.00 [")
 
 
 def test_the_answer_says_what_the_numbers_say():
@@ -116,28 +144,37 @@ def test_the_answer_says_what_the_numbers_say():
     assert "generator is worse than random search (P(improvement) 0.00 [" in text
     assert "the GAN is better than random search (P(improvement) 1.00 [0.68, 1.00])" in text
     assert "the best of all others, " in text and "Generator, no feedback" not in text.partition("others, ")[2][:20]
-    assert "with its feedback the generator is not told apart from itself without" in text.lower()
+    assert "with its feedback the generator is not distinguishable from itself told nothing" in text.lower()
     assert text.endswith("real trainings have not been recorded.\n") and text.count(". ") == 1
 
-    agreement = {ONE: Estimate(0.9, 0.4, 1.0, 6)}
+    agreement = {ONE: contest_report.Agreement(Estimate(0.9, 0.4, 1.0, 6), Estimate(0.7, -0.1, 1.0, 5), "GAN, place 3")}
     text = answer({ONE: FINALS, TWO: FINALS}, agreement, real={ONE: FINALS.head(2)})
     assert "(2 problems, 8 paired seeds, 20 evaluations a search)" in text
     assert "Real trainings (2 seeds)" in text or "real trainings (2 seeds)" in text
-    assert "rank correlation 0.90 [0.40, 1.00] over 6 tuners, they agree" in text
+    assert "rank correlation 0.90 [0.40, 1.00] over 6 tuners, above 0" in text
+    assert "0.70 [-0.10, 1.00] over the 5 that are no variants of others; farthest apart: GAN, place 3" in text
 
 
 @pytest.mark.parametrize(
     ("estimate", "text"),
     [
         (Estimate(0.5, -0.2, 0.9, 5), "not beyond chance"),
-        (Estimate(-0.5, -0.9, -0.1, 5), "they disagree"),
+        (Estimate(-0.5, -0.9, -0.1, 5), "over 5 tuners, below 0"),
         (Estimate(0.5, math.nan, math.nan, 5), "rank correlation 0.50 over 5 tuners, too few seeds"),
         (Estimate(math.nan, math.nan, math.nan, 2), "too few tuners or seeds to say"),
     ],
 )
 def test_agreement_in_words(estimate, text):
-    assert text in contest_report.agreed({ONE: estimate})
+    assert text in contest_report.agreed({ONE: contest_report.Agreement(estimate, estimate, "")})
     assert contest_report.agreed({}) == "no problem has both"
+
+
+def test_variants_and_the_tuner_farthest_off_are_told():
+    other = FINALS.assign(gan=FINALS["gan"] / 100)
+    found = contest_report.agreement(FINALS, other)
+    assert (found.ranks.n, found.distinct.n) == (6, 5)
+    assert found.farthest == "GAN, place 3 on the benchmark and 1 in trainings"
+    assert contest_report.agreement(FINALS, FINALS).farthest == ""
 
 
 def test_the_hybrids_aim_is_reached_or_said_where_not():
@@ -146,6 +183,10 @@ def test_the_hybrids_aim_is_reached_or_said_where_not():
     worse = FINALS.assign(tpe=FINALS["hybrid"] / 2)
     text = contest_report.aim({ONE: FINALS, TWO: worse})
     assert "reached in 9 of 10" in text and "Not on GAN's space, published: TPE 0.00 [0.00, 0.32]." in text
+    assert "On the 1 problem that its settings were not chosen on: 4 of 5." in text
+    assert contest_report.aim({ONE: FINALS.assign(hybrid_uniform=FINALS["hybrid"])}) == contest_report.aim(
+        {ONE: FINALS}
+    )
     assert contest_report.aim({ONE: FINALS.drop(columns="hybrid")}) == "The hybrid took no part."
 
 
@@ -220,8 +261,9 @@ def test_a_contest_of_random_search_alone_is_drawn():
 def test_sequential_tuners_are_drawn_on_random_searchs_band():
     fig = contest_plots.random_best({ONE: FRAME}, {ONE: math.nan}, ["tpe"])
     drawn = lines_of(fig.axes[0])
-    expected = contest_stats.random_curve(FRAME.loc[FRAME["tuner"] == "random", "mse"], np.arange(1, 6)).expected
-    np.testing.assert_allclose(drawn["random: expected best of n"].get_ydata(), expected)
+    curve = contest_stats.random_curve(FRAME.loc[FRAME["tuner"] == "random", "mse"], np.arange(1, 6))
+    np.testing.assert_allclose(drawn["random: expected best of n"].get_ydata(), curve.expected)
+    np.testing.assert_allclose(drawn["random: median best of n"].get_ydata(), curve.median)
     assert drawn["TPE"].get_ydata()[-1] == pytest.approx(FINALS["tpe"].median())
     assert "scaled units" in fig.get_supylabel()
     fig.canvas.draw()

@@ -154,6 +154,13 @@ def test_the_simultaneous_band_holds_the_median_best_of_n_of_a_known_distributio
         assert held >= least
 
 
+def test_order_limits_by_hand():
+    """Of 10 draws, the median lies between the second and the ninth with 97.9 %: fewer than 2 of 10 coins, 1.07 %."""
+    low, high = cs.order_limits(np.arange(1.0, 11.0), [0.5, 0.001, 0.999], level=0.95)
+    assert (low[0], high[0]) == (2.0, 9.0)
+    assert low[1] == 0.0 and math.isinf(high[2])
+
+
 def test_two_contests_agree_if_their_tuners_rank_alike():
     rng = np.random.default_rng(0)
     noise = rng.normal(0, 0.3, (30, 6))
