@@ -624,7 +624,12 @@ def verdict_table(frame: pd.DataFrame) -> pd.DataFrame:
                 "Days": f"{'–'.join(dict.fromkeys((row['first'][:4], row['last'][:4])))} ({row['days']:,})",
                 **{
                     title: _cell(row, key)
-                    for key, title in (("level", "LSTM, level"), ("change", "LSTM, change"), ("arima", "ARIMA"))
+                    for key, title in (
+                        ("level", "LSTM, level"),
+                        ("change", "LSTM, change"),
+                        ("drift", "Drift"),
+                        ("arima", "ARIMA"),
+                    )
                 },
                 "Any better?": p_text(row["spa_p"]),
             }

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from helpers import forecasts, paths, reproduce, validity, windows
+from helpers.figures import number
 from helpers.ledger import Outcome, Training
 from helpers.prices import closes_sha256
 from helpers.space import LstmConfig
@@ -269,6 +270,10 @@ def test_league_and_verdict_table(short_prices, tmp_path):
     verdicts.to_csv(outputs.tables / "V-tab05.csv", index=False)
     text = validity.verdict_markdown(tmp_path)
     assert "| s " in text and "0.2500 (better, p < 0.001)" in text and "(worse, p < 0.001)" in text
+    shown = validity.verdict_table(verdicts).iloc[0]
+    drift = row.loc["drift", "ratio"]
+    assert shown["Drift"].startswith(f"{number(drift, 4)} ({validity.verdict(drift, row.loc['drift', 'dm_p'])}, p ")
+    assert list(shown.index)[2:] == ["LSTM, level", "LSTM, change", "Drift", "ARIMA", "Any better?"]
 
 
 def test_tuning_on_the_test_part_is_refused(tmp_path, short_prices):
