@@ -458,14 +458,14 @@ def switchboard(outcomes: Sequence[Outcome], series: Series) -> pd.DataFrame:
     return found.assign(ratio=found["mse"] / found["naive_mse"])
 
 
-# One after the other, then all together, as the figure shows them.
+# One after the other, then together as in the protocols `described` and `published`, as the figure shows them.
 BOARD: tuple[tuple[str, tuple[bool, bool, bool, bool]], ...] = (
     ("none", (False, False, False, False)),
     ("scaled on the whole series", (True, False, False, False)),
     ("tuned on the test part", (False, False, True, False)),
     ("shuffled split", (False, True, False, False)),
-    ("scaling and tuning (the papers' text)", (True, False, True, False)),
-    ("all three (the papers' numbers)", (True, True, True, False)),
+    ("scaling and tuning (described)", (True, False, True, False)),
+    ("all three (published)", (True, True, True, False)),
     ("all three, best of all runs", (True, True, True, True)),
 )
 
@@ -635,6 +635,21 @@ def verdict_table(frame: pd.DataFrame) -> pd.DataFrame:
             }
             for row in frame.to_dict("records")
         ]
+    )
+
+
+def drift_text(frame: pd.DataFrame) -> str:
+    """Where the drift, which needs no network, has a lower error than the network of changes: `series_table` rows."""
+    both = frame.dropna(subset=["drift_ratio", "change_ratio"])
+    if both.empty:
+        return "No row has both a drift and a network of changes."
+    lower = [row for row in both.to_dict("records") if row["drift_ratio"] < row["change_ratio"]]
+    where = "; ".join(
+        f"{row['series']}, {row['period']}: {row['drift_ratio']:.4f} against {row['change_ratio']:.4f}" for row in lower
+    )
+    return (
+        f"The drift, which needs no network, has the lower error in {len(lower) or 'none'} of the {len(both)} rows"
+        + (f" ({where})." if lower else ".")
     )
 
 
