@@ -415,8 +415,8 @@ medians = ratios.groupby(["series", "target"])["ratio"].median()
 figures.save(
     fig,
     "V-fig05",
-    caption=f"Squared error on the test part over that of yesterday's close, one mark a seed, protocol clean; the "
-    f"black mark is what the predictable series allows. {where}",
+    caption=f"Squared error of returns on the test part over that of yesterday's close, one mark a seed, the median "
+    f"ticked and numbered, protocol clean; the black mark is what the predictable series allows. {where}",
     ours="; ".join(
         f"{name}: level {medians[name, 'level']:.3g}, change {medians[name, 'change']:.3g}" for name in tested
     ),
