@@ -639,8 +639,11 @@ def verdict_table(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def drift_text(frame: pd.DataFrame) -> str:
-    """Where the drift, which needs no network, has a lower error than the network of changes: `series_table` rows."""
-    both = frame.dropna(subset=["drift_ratio", "change_ratio"])
+    """Where the drift, which needs no network, has a lower error than the network of changes, to four decimals.
+
+    `frame` has rows of `series_table`.
+    """
+    both = frame.dropna(subset=["drift_ratio", "change_ratio"]).round({"drift_ratio": 4, "change_ratio": 4})
     if both.empty:
         return "No row has both a drift and a network of changes."
     lower = [row for row in both.to_dict("records") if row["drift_ratio"] < row["change_ratio"]]

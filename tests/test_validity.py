@@ -279,16 +279,16 @@ def test_league_and_verdict_table(short_prices, tmp_path):
 def test_where_the_drift_beats_the_network_is_said():
     frame = pd.DataFrame(
         {
-            "series": ["a", "b", "c"],
+            "series": ["a", "b", "c", "d"],
             "period": "test part",
-            "drift_ratio": [0.9992, 1.2, math.nan],
-            "change_ratio": [0.9999, 0.9, 0.9],
+            "drift_ratio": [0.9992, 1.2, 0.9991450, math.nan],
+            "change_ratio": [0.9999, 0.9, 0.9991457, 0.9],
         }
     )
     said = validity.drift_text(frame)
-    assert said.endswith(" has the lower error in 1 of the 2 rows (a, test part: 0.9992 against 0.9999).")
-    assert validity.drift_text(frame.iloc[1:]).endswith("in none of the 1 rows.")
-    assert validity.drift_text(frame.iloc[2:]) == "No row has both a drift and a network of changes."
+    assert said.endswith(" has the lower error in 1 of the 3 rows (a, test part: 0.9992 against 0.9999).")
+    assert validity.drift_text(frame.iloc[1:]).endswith("in none of the 2 rows.")
+    assert validity.drift_text(frame.iloc[3:]) == "No row has both a drift and a network of changes."
 
 
 def test_tuning_on_the_test_part_is_refused(tmp_path, short_prices):
