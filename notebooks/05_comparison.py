@@ -180,7 +180,7 @@ def spread(values: pd.Series) -> str:
 
 
 shown = {figures.LABELS[tuner]: r for tuner, r in both.items()}
-shown |= {f"{figures.LABELS[tuner]}, the paper's": r for tuner, r in theirs.items()}
+shown |= {f"Paper's {figures.LABELS[tuner].partition(',')[0]}": r for tuner, r in theirs.items()}
 choices = pd.DataFrame({label: r[[*HYPERPARAMETERS]].agg(spread) for label, r in shown.items()})
 choices.insert(0, "hyperparameter", [figures.HEADINGS[h] for h in HYPERPARAMETERS])
 
