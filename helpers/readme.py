@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -56,13 +56,18 @@ def results(profile: str = "full", root: str | Path = "") -> str:
     for name, error in zip(PROTOCOLS, errors(folder), strict=True):
         naive[f"Ours, {name}"] = f"**MSE {figures.number(error)}**"
         better = [label for tuner, (label, *_) in TUNERS.items() if _best(f"{tuner}_{name}", folder) < error]
-        winners.append(f"{', '.join(better) or 'none of ours'} under {name}")
+        winners += [f"{label} under {name}" for label in better]
     papers = [p for p in ("generator", "bayesian", "gan") if published.headline(p).best_mse < max(errors(folder))]
-    verdict = (
-        f"Better than repeating yesterday's close: {'; '.join(winners)}; of the published results "
-        f"{', '.join(papers) or 'none'}."
-    )
-    return f"{tables.markdown(pd.DataFrame([*rows, naive]))}\n{verdict}\n"
+    return f"{tables.markdown(pd.DataFrame([*rows, naive]))}\n{winners_text(winners, papers)}\n"
+
+
+def winners_text(ours: Sequence[str], papers: Sequence[str]) -> str:
+    """Which results beat yesterday's close, in a sentence: ours ("GAN under described") and the papers' by table."""
+    if not ours and not papers:
+        return "No result of ours under either protocol, and no published one, beats yesterday's close."
+    mine = f"Of our results {', '.join(ours)}" if ours else "None of our results under either protocol"
+    theirs = f"of the published ones those of {', '.join(papers)}" if papers else "none of the published ones"
+    return f"{mine} and {theirs} beat yesterday's close."
 
 
 def _best(name: str, folder: Path) -> float:
@@ -70,19 +75,51 @@ def _best(name: str, folder: Path) -> float:
 
 
 def speed(root: str | Path = "") -> str:
-    """What `make bench` last measured, as a table."""
+    """What `make bench` last measured, as a table of the few numbers that answer how fast.
+
+    Raises
+    ------
+    ValueError
+        If the measurement lacks one of them.
+    """
     totals = pd.read_csv(paths.outputs(root).tables / "bench_training_totals.csv", keep_default_na=False)
     note = (paths.outputs(root).tables / "bench_training_totals.md").read_text("utf-8").partition("\n")[0]
-    text = pd.DataFrame(
-        {
-            "68 published configurations, 10 epochs each": totals["quantity"],
-            "": [
-                f"{float(value):,.3g} {unit}".strip()
-                for value, unit in zip(totals["value"], totals["unit"], strict=True)
-            ],
-        }
+    measured = dict(
+        zip(totals["quantity"], zip(totals["value"].astype(float), totals["unit"], strict=True), strict=True)
     )
-    return f"{tables.markdown(text)}\n{note}\n"
+
+    def value(quantity: str) -> float:
+        if quantity not in measured:
+            raise ValueError(f"bench_training_totals.csv has no {quantity!r}; run: make bench")
+        return measured[quantity][0]
+
+    least = "least ratio, all cores"
+    rows = {
+        "Keras `fit`, all cores": f"{value('Keras fit, all cores'):,.0f} s, extrapolated from the time of a step",
+        "Fast engine, all cores": _times("fast engine, all cores", "total, all cores: times as fast", value),
+        "Fast engine, one core": _times("fast engine, one core", "total, one core: times as fast", value),
+        "Fast engine, two processes of one core each": _times(
+            "fast engine, two workers", "total, two workers: times as fast", value
+        ),
+        "Least gain of one configuration, all cores": f"{value(least):,.1f} times as fast "
+        f"({_row_text(measured[least][1])})",
+        "Floor": f"{value('floor: the arithmetic at that speed'):,.0f} s: what the same multiplications and additions "
+        "would take at the speed of one large matrix product, all cores",
+    }
+    count = f"{value('configurations'):.0f} published configurations, 10 epochs each"
+    text = pd.DataFrame({count: rows.keys(), "Time": rows.values()})
+    return f"{tables.markdown(text)}\n{note} [All that was measured](figures/tables/bench_training_totals.md).\n"
+
+
+def _times(seconds: str, ratio: str, value: Callable[[str], float]) -> str:
+    return f"{value(seconds):,.0f} s, {value(ratio):,.0f} times as fast"
+
+
+def _row_text(row: str) -> str:
+    """A published row in words: "gan 1" is row 1 of the GAN paper's table."""
+    table, _, number = row.partition(" ")
+    names = {"generator": "table 8", "bayesian": "table 9", "gan": "appendix B of the GAN paper"}
+    return f"row {number} of {names[table]}" if table in names else row
 
 
 def times(root: str | Path = "") -> str:

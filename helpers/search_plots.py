@@ -25,6 +25,7 @@ from helpers.plot_parts import colour_of, label_of, place_legend
 from helpers.space import HYPERPARAMETERS
 
 Records = pd.DataFrame | Mapping[str, pd.DataFrame]
+THEIRS = "the paper's run"  # not "published": that is the name of a protocol
 
 
 def mse_over_iterations(
@@ -184,12 +185,17 @@ def smoothed(
 
 @dataclass(frozen=True)
 class Metric:
-    """How a column of the records is drawn: axis label, scale, and how its numbers are written ("" for 3 digits)."""
+    """How a column of the records is drawn: axis label, scale, and how its numbers are written ("" for 3 digits).
+
+    `beside` is a column that a single tuner's panel draws too, where the records have it; `says` names both.
+    """
 
     label: str
     log: bool = False
     spec: str = ""
     unit: str = ""
+    beside: str = ""
+    says: tuple[str, str] = ("", "")
 
 
 METRICS: Mapping[str, Metric] = {
@@ -200,7 +206,14 @@ METRICS: Mapping[str, Metric] = {
     "seconds": Metric("Time of the iteration (s)", log=True, unit=" s"),
     "cumulative_seconds": Metric("Cumulative time (s)", log=True, spec=",.0f", unit=" s"),
     "cpu_percent": Metric(HEADINGS["cpu_percent"], spec=".2f", unit=" %"),
-    "peak_rss_mb": Metric(HEADINGS["peak_rss_mb"], spec=",.0f", unit=" MB"),
+    # The second is what the GAN paper's figure 13 seems to show, and what its claim of steadiness is judged by.
+    "peak_rss_mb": Metric(
+        "Memory (MB)",
+        spec=",.0f",
+        unit=" MB",
+        beside="memory_used_mb",
+        says=("peak of the process", "in use on the machine"),
+    ),
 }
 
 
@@ -232,7 +245,8 @@ def metric_over_iterations(
     average : bool
         Draw the mean over the iterations.
     claims : bool
-        Draw what the papers' text states for this metric (`helpers.published.CLAIMED` and averages).
+        Draw what the papers' text states for this metric (`helpers.published.CLAIMED` and averages). An average far
+        above all that is drawn is written instead, so that the axis stays that of the records.
     log : bool, optional
         Logarithmic axis; by default as in `METRICS`. R² far below -1 is compressed instead.
 
@@ -285,6 +299,8 @@ def _over_iterations(
                 mean = runs[name][metric].mean()
                 whose = f"{label_of(name)}: " if several else ""
                 _level(ax, mean, colour_of(name, i), f"{whose}average {_amount(mean, metric)}", ls="--")
+            if mine and not several:
+                _draw_beside(ax, runs[name], metric, label_of(name), average=average)
             if claims:
                 _draw_claims(ax, name, metric)
             _metric_axis(ax, [*runs.values(), *printed.values()], metric, log=log)
@@ -301,6 +317,7 @@ def _over_iterations(
 def _name_panels(fig: Figure, axes: Sequence[Axes], names: Sequence[tuple[str, str]]) -> None:
     """Above each panel the tuner's name and what belongs to it alone; in the legend what the panels have in common."""
     common: dict[str, Any] = {}
+    stated: dict[str, list[Any]] = {}
     for ax, (name, colour) in zip(axes, names, strict=True):
         notes = []
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
@@ -308,10 +325,11 @@ def _name_panels(fig: Figure, axes: Sequence[Axes], names: Sequence[tuple[str, s
             if label == note:
                 common.setdefault(label, handle)
                 continue
-            if note.startswith("as published"):
-                common.setdefault("as published", handle)
+            if note.startswith(THEIRS):
+                common.setdefault(THEIRS, handle)
             if note.startswith("paper's text"):
-                common.setdefault("paper's text", Line2D([], [], color="#777777", lw=6, alpha=0.25))
+                kind = "limit" if isinstance(handle, Line2D) else "range"
+                stated.setdefault(f"paper's text: {kind}", []).append(handle)
             if ":" in note or note.startswith(("best", "average")):
                 notes.append(f"ours: {note}" if note.startswith("best") else note)
         ax.set_title(name, color=colour)
@@ -321,7 +339,26 @@ def _name_panels(fig: Figure, axes: Sequence[Axes], names: Sequence[tuple[str, s
         ax.set_ylabel("")
     for ax in axes[:-1]:
         ax.set_xlabel("")
+    for label, handles in stated.items():  # in its own colour where one panel has it, else in grey
+        grey = Line2D([], [], color="#777777", **({"lw": 6, "alpha": 0.25} if "range" in label else {"ls": ":"}))
+        common[label] = handles[0] if len(handles) == 1 else grey
     place_legend(fig, list(common.values()), list(common))
+
+
+def _draw_beside(ax: Axes, run: pd.DataFrame, metric: str, name: str, *, average: bool) -> None:
+    """The column that stands beside the metric, in grey; the line of the metric is then named too."""
+    shown = METRICS[metric]
+    if not shown.beside or shown.beside not in run:
+        return
+    for line in ax.lines:
+        if line.get_label() == name:
+            line.set_label(f"{name}: {shown.says[0]}")
+    ax.plot(
+        run["iteration"], run[shown.beside], color="#555555", lw=1.2, marker="D", ms=3, label=f"{name}: {shown.says[1]}"
+    )
+    if average:
+        mean = run[shown.beside].mean()
+        _level(ax, mean, "#555555", f"average {_amount(mean, metric)}", ls="--")
 
 
 def _draw_claims(ax: Axes, name: str, metric: str) -> None:
@@ -329,7 +366,15 @@ def _draw_claims(ax: Axes, name: str, metric: str) -> None:
     claim = papers.CLAIMED.get((name, metric))
     stated = papers.headline(name) if name in papers.FILES else None
     mean = {"cpu_percent": stated and stated.cpu_percent, "peak_rss_mb": stated and stated.memory_mb}.get(metric)
-    if mean is not None:
+    drawn = max((np.nanmax(line.get_ydata()) for line in ax.lines if np.isfinite(line.get_ydata()).any()), default=0)
+    if mean is not None and METRICS[metric].beside and mean > 2 * drawn:
+        ax.annotate(
+            f"paper's text: average {_amount(mean, metric)}, beyond this axis", (0.99, 0.97),
+            xycoords="axes fraction", ha="right", va="top", fontsize=9, color="#555555",
+            bbox={"fc": "white", "ec": "none", "pad": 0.6},
+        )  # fmt: skip
+        ax.set_ymargin(0.25)
+    elif mean is not None:
         _level(ax, mean, COLOURS["published"], f"{label}: average {_amount(mean, metric)}", ls="-.")
     if claim is not None and claim.low is not None and claim.high is not None:
         ax.axhspan(claim.low, claim.high, color=colour_of(name), alpha=0.16, lw=0, label=f"{label}: {claim.says}")
@@ -382,10 +427,8 @@ def hyperparameters_over_iterations(
             for i, (ax, who) in enumerate(zip(axes[0], runs, strict=True)):
                 ax.set_title(label_of(who), color=colour_of(who, i), fontsize=9.5)
             fig.align_ylabels(axes[:, 0])
-            handles = [line for ax in axes[0] for line in ax.lines if str(line.get_label()).endswith("as published")][
-                :1
-            ]
-            place_legend(fig, handles, ["as published"] * len(handles))
+            handles = [line for ax in axes[0] for line in ax.lines if str(line.get_label()).endswith(THEIRS)][:1]
+            place_legend(fig, handles, [THEIRS] * len(handles))
         else:
             _legend(fig, axes[0, 0])
         return fig
@@ -443,7 +486,7 @@ def _draw_runs(
         ax.plot(
             run["iteration"], run[column], color=COLOURS["published"], lw=0.9, ls=LINES.get(name, "-"),
             marker=MARKERS.get(name, "o"), ms=2.8, mfc="white", mew=0.7,
-            label=f"{label_of(name)}, as published{_said_best(run, column) if best else ''}",
+            label=f"{label_of(name)}, {THEIRS}{_said_best(run, column) if best else ''}",
         )  # fmt: skip
     for i, (name, run) in enumerate(runs.items(), position):
         crowded = len(run) > 40 or small
@@ -493,7 +536,7 @@ def _metric_axis(ax: Axes, runs: Sequence[pd.DataFrame], metric: str, *, log: bo
             ax.set_ylim(1.6 * worst, 1.4)
             ax.yaxis.set_major_formatter(thousands())
     else:
-        ax.set_ymargin(0.08)
+        ax.set_ymargin(max(ax.margins()[1], 0.08))
         ax.set_ylim(bottom=0)
         ax.yaxis.set_major_formatter(thousands())
 

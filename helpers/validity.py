@@ -458,14 +458,14 @@ def switchboard(outcomes: Sequence[Outcome], series: Series) -> pd.DataFrame:
     return found.assign(ratio=found["mse"] / found["naive_mse"])
 
 
-# One after the other, then all together, as the figure shows them.
+# One after the other, then together as in the protocols `described` and `published`, as the figure shows them.
 BOARD: tuple[tuple[str, tuple[bool, bool, bool, bool]], ...] = (
     ("none", (False, False, False, False)),
     ("scaled on the whole series", (True, False, False, False)),
     ("tuned on the test part", (False, False, True, False)),
     ("shuffled split", (False, True, False, False)),
-    ("scaling and tuning (the papers' text)", (True, False, True, False)),
-    ("all three (the papers' numbers)", (True, True, True, False)),
+    ("scaling and tuning (described)", (True, False, True, False)),
+    ("all three (published)", (True, True, True, False)),
     ("all three, best of all runs", (True, True, True, True)),
 )
 
@@ -624,12 +624,35 @@ def verdict_table(frame: pd.DataFrame) -> pd.DataFrame:
                 "Days": f"{'–'.join(dict.fromkeys((row['first'][:4], row['last'][:4])))} ({row['days']:,})",
                 **{
                     title: _cell(row, key)
-                    for key, title in (("level", "LSTM, level"), ("change", "LSTM, change"), ("arima", "ARIMA"))
+                    for key, title in (
+                        ("level", "LSTM, level"),
+                        ("change", "LSTM, change"),
+                        ("drift", "Drift"),
+                        ("arima", "ARIMA"),
+                    )
                 },
                 "Any better?": p_text(row["spa_p"]),
             }
             for row in frame.to_dict("records")
         ]
+    )
+
+
+def drift_text(frame: pd.DataFrame) -> str:
+    """Where the drift, which needs no network, has a lower error than the network of changes, to four decimals.
+
+    `frame` has rows of `series_table`.
+    """
+    both = frame.dropna(subset=["drift_ratio", "change_ratio"]).round({"drift_ratio": 4, "change_ratio": 4})
+    if both.empty:
+        return "No row has both a drift and a network of changes."
+    lower = [row for row in both.to_dict("records") if row["drift_ratio"] < row["change_ratio"]]
+    where = "; ".join(
+        f"{row['series']}, {row['period']}: {row['drift_ratio']:.4f} against {row['change_ratio']:.4f}" for row in lower
+    )
+    return (
+        f"The drift, which needs no network, has the lower error in {len(lower) or 'none'} of the {len(both)} rows"
+        + (f" ({where})." if lower else ".")
     )
 
 

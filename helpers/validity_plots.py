@@ -174,7 +174,7 @@ def walk(table: pd.DataFrame) -> Figure:
 
 
 def series(ratios: pd.DataFrame, attainable: Mapping[str, float]) -> Figure:
-    """Squared error over that of yesterday's close by series, one mark a seed.
+    """Squared error over that of yesterday's close by series, one mark a seed, a tick and a number at the median.
 
     Parameters
     ----------
@@ -185,17 +185,19 @@ def series(ratios: pd.DataFrame, attainable: Mapping[str, float]) -> Figure:
     """
     names = list(dict.fromkeys(ratios["series"]))
     with style():
-        fig, ax = new(6.4, 1.2 + 0.55 * len(names))
+        fig, ax = new(6.4, 1.2 + 0.75 * len(names))
         ax.axvline(1, color=NAIVE, lw=2.5)
         for row, name in enumerate(reversed(names)):
-            for offset, (target, (_, colour, marker)) in zip((0.15, -0.15), TARGETS.items(), strict=True):
+            for offset, (target, (_, colour, marker)) in zip((0.12, -0.12), TARGETS.items(), strict=True):
                 values = ratios.loc[(ratios["series"] == name) & (ratios["target"] == target), "ratio"].dropna()
-                ax.plot(values, np.full(len(values), row + offset), marker=marker, ls="none", color=colour, alpha=0.6)
-                if len(values):
+                ax.plot(values, np.full(len(values), row + offset), marker=marker, ls="none", color=colour, alpha=0.5)
+                if len(values):  # the number stands over (under) the tick that it belongs to
+                    middle, side = values.median(), 1 if offset > 0 else -1
+                    ax.plot(middle, row + offset, marker="|", ms=11, mew=2, color=colour)
                     ax.annotate(
-                        f"median {values.median():,.4g}", (values.max(), row + offset), (7, 0),
-                        textcoords="offset points", va="center", fontsize=8,
-                        bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 0.6},
+                        f"{middle:,.4g}", (middle, row + offset), (0, 7 * side),
+                        textcoords="offset points", ha="center", va="bottom" if side > 0 else "top", fontsize=8,
+                        color=colour, bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 0.6},
                     )  # fmt: skip
             if name in attainable:
                 ax.plot(attainable[name], row, "|", color=COLOURS["actual"], ms=22, mew=1.5)
@@ -203,16 +205,17 @@ def series(ratios: pd.DataFrame, attainable: Mapping[str, float]) -> Figure:
         ax.set_ylim(-0.5, len(names) - 0.5)
         ax.set_xscale("log")
         low, high = ratios["ratio"].min(), ratios["ratio"].max()
-        ax.set_xlim(min(low, *attainable.values(), 1) / 1.7, max(high, 1) * 6)
+        ax.set_xlim(min(low, *attainable.values(), 1) / 1.7, max(high, 1) * 2.5)
         ax.xaxis.set_major_formatter(ticker.FuncFormatter(lambda v, _: f"{v:,g}"))
         ax.set_xlabel("Squared error over that of yesterday's close (below 1 is better)")
         handles = [
             Line2D([], [], color=c, marker=m, ls="none", label=label) for label, c, m in TARGETS.values()
         ] + [
+            Line2D([], [], color="#777777", marker="|", ms=11, mew=2, ls="none", label="median of the seeds"),
             Line2D([], [], color=NAIVE, lw=2.5, label="yesterday's close"),
-            Line2D([], [], color=COLOURS["actual"], marker="|", ms=12, mew=1.5, ls="none", label="attainable"),
+            Line2D([], [], color=COLOURS["actual"], marker="|", ms=16, mew=1.5, ls="none", label="attainable"),
         ]  # fmt: skip
-        fig.legend(handles=handles, loc="outside upper center", ncols=4, columnspacing=1.2)
+        fig.legend(handles=handles, loc="outside upper center", ncols=3, columnspacing=1.2)
         return fig
 
 

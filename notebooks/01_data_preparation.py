@@ -14,9 +14,9 @@
 # # 1. The closes, and what is trained on what
 #
 # Both papers forecast tomorrow's close of the S&P 500 from the closes before it. Which closes are these, how do they
-# become windows, and what is trained and tested on what? The last question has two answers: what the papers' **text**
-# says (protocol *described*), and what their **numbers** fit (protocol *published*). Every later notebook is run
-# under both.
+# become windows, and what is trained and tested on what? The last question has two answers: what the generator paper's
+# **text** says (protocol *described*), and what its **numbers** fit (protocol *published*). The GAN paper's text does
+# not say which days are tested on, and its numbers fit neither well. Notebooks 02 to 05 are run under both protocols.
 #
 # Papers: generator paper, section 3.1; GAN paper, section 3.1.
 
@@ -79,8 +79,8 @@ pd.DataFrame({"days since the close before": gaps.nlargest(3).astype(int)})
 
 # %% [markdown]
 # And some closes lie more than 5 % off both neighbours, which lie within 2 % of each other. Some of these days were
-# real (October 1929, March 2020), some are typing errors of the vendor (in April 1935 and October 1938 a digit is
-# wrong). They stay: they are what the papers trained on.
+# real (October 1929, March 2020), others look like typing errors of the vendor (April 1935, October 1938: one close far
+# off, between days that hardly differ). They stay: they are what the papers trained on.
 
 # %%
 before, after = close.shift(1), close.shift(-1)
@@ -91,9 +91,9 @@ spikes.style.format(precision=2).format_index(lambda day: f"{day:%Y-%m-%d}")
 # %% [markdown]
 # ## Scaled closes
 #
-# Both papers scale the **whole** series to [0, 1] by its minimum and maximum, then split it. The generator paper says
-# that this avoids leakage; it is leakage: the training part is scaled by the maximum of the test part. We do as the
-# papers do and keep a protocol `clean`, which does not.
+# The generator paper scales the **whole** series to [0, 1] by its minimum and maximum, then splits it; the GAN paper
+# scales and splits in the same order. The generator paper says that this avoids leakage; it is leakage: the training
+# part is scaled by the maximum of the test part. We do as the papers do and keep a protocol `clean`, which does not.
 
 # %%
 fig = data_plots.scaled_closes(dataset.scaled, symbol=name)
@@ -139,7 +139,9 @@ pd.Series(shapes, name="shape").to_frame()
 # %% [markdown]
 # ## Train and test part
 #
-# The text of both papers splits in time: the first 80 % are trained on, the last 20 % tested on.
+# Both papers train on 80 % and test on 20 %. The generator paper adds that data are typically split in time, the
+# earlier part trained on and the later tested on (section 3.1.3). The GAN paper's section 3.1.3 does not say which days
+# are which; `described` takes the same split for it.
 
 # %%
 fig = data_plots.split(dataset, symbol=name)
@@ -150,14 +152,14 @@ figures.save(
     outputs=outputs,
     protocol="described",
     ours=f"test part from {dataset.windows(1).test_dates[0]:%Y-%m-%d} on",
-    published="first 80 % and last 20 %",
+    published="80 % and 20 %; the generator paper: the first and the last",
     entries=[this],
 )
 fig
 
 # %% [markdown]
-# The published errors do not fit this split; they fit a random one, in which a test day lies between training days
-# (see the table below).
+# The generator paper's errors do not fit this split; they fit a random one, in which a test day lies between training
+# days (see the table below). Those of the GAN paper fit neither well (notebook 06).
 
 # %%
 shuffled = datasets["published"]
@@ -169,7 +171,7 @@ figures.save(
     outputs=outputs,
     protocol="published",
     ours=f"{len(shuffled.windows(1).y_test):,} test days among {len(shuffled.windows(1).y_train):,} training days",
-    published="first 80 % and last 20 %",
+    published="80 % and 20 %; the generator paper: the first and the last",
     entries=[this],
 )
 fig
@@ -220,10 +222,10 @@ Markdown(f"""
 - **The split decides what an error means.** Forecasting the training mean scores {mean["described"]:.3f} on the
   chronological test part and {mean["published"]:.3f} on the shuffled one. Of {len(errors)} published errors, many of
   configurations that learned next to nothing, the greatest is {errors.max():.3f}.
-- {len(spikes)} closes lie off both neighbours, {sum(spikes.index.year < 1950)} of them before 1950; the longest gap
-  is {int(gaps.max())} days.
-- *What differs from the papers.* They name one split, in time. We run every study under that one and under the
-  shuffled one, and say which at every figure.
+- {len(spikes)} closes lie more than 5 % off both neighbours, {sum(spikes.index.year < 1950)} of them before 1950; the
+  longest gap is {int(gaps.max())} days.
+- *What differs from the papers.* The generator paper names one split, in time, the GAN paper none beyond 80/20. We run
+  every study under that one and under the shuffled one, and say which at every figure.
 - This run used {data.caption}; {span}.
 """)
 

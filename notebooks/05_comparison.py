@@ -20,7 +20,7 @@
 
 # %% tags=["parameters"]
 profile = "default"
-protocol = "described"  # "described": split in time, the papers' text; "published": shuffled, what their numbers fit
+protocol = "described"  # "described": split in time, the generator paper's text; "published": shuffled, what it fits
 symbol = "^GSPC"
 source = "auto"
 as_of = "2024-12-31"
@@ -79,7 +79,7 @@ fig = search_plots.mse_over_iterations(both, naive=naive["mse"], published=their
 figures.save(
     fig,
     "G-fig16",
-    caption=f"MSE over the iterations, generator and Bayesian optimisation, the published runs in grey. {where}",
+    caption=f"MSE over the iterations, generator and Bayesian optimisation, the paper's runs in grey. {where}",
     ours="median " + medians("mse", ".6f", both),
     published="median " + medians("mse", ".6f", theirs),
     **saved,
@@ -138,7 +138,7 @@ fig = search_plots.metric_over_iterations(both, "cumulative_seconds", published=
 figures.save(
     fig,
     "G-fig17",
-    caption=f"Cumulative time over the iterations, the published runs in grey. {where}",
+    caption=f"Cumulative time over the iterations, the paper's runs in grey. {where}",
     ours=", ".join(f"{figures.LABELS[tuner]} {seconds[tuner]:,.0f} s" for tuner in both),
     published=", ".join(f"{figures.LABELS[tuner]} {r['seconds'].sum():,.0f} s" for tuner, r in theirs.items()),
     **saved,
@@ -156,7 +156,7 @@ fig = search_plots.hyperparameters_over_iterations(both, published=theirs)
 figures.save(
     fig,
     "G-fig21",
-    caption=f"Each hyperparameter over the iterations, the published runs in grey. {where}",
+    caption=f"Each hyperparameter over the iterations, the paper's runs in grey. {where}",
     ours="; ".join(
         f"{figures.LABELS[tuner]}: {r['sequence_length'].min()} to {r['sequence_length'].max()} days"
         for tuner, r in both.items()
@@ -180,7 +180,7 @@ def spread(values: pd.Series) -> str:
 
 
 shown = {figures.LABELS[tuner]: r for tuner, r in both.items()}
-shown |= {f"{figures.LABELS[tuner]}, published": r for tuner, r in theirs.items()}
+shown |= {f"Paper's {figures.LABELS[tuner].partition(',')[0]}": r for tuner, r in theirs.items()}
 choices = pd.DataFrame({label: r[[*HYPERPARAMETERS]].agg(spread) for label, r in shown.items()})
 choices.insert(0, "hyperparameter", [figures.HEADINGS[h] for h in HYPERPARAMETERS])
 
@@ -228,7 +228,7 @@ tables.formatted(summary.astype(object).where(summary.notna(), None), {"mse": ".
 # ## Findings
 
 # %%
-least = summary.loc[summary["mse"].idxmin(), "tuner"]
+least = summary.loc[summary["mse"].idxmin(), "tuner"].replace("Yesterday's", "yesterday's")
 below = {tuner: int((r["mse"] < naive["mse"]).sum()) for tuner, r in records.items()}
 generator, raw, warped = (both[tuner] for tuner in both)
 tried = {tuner: r["sequence_length"].nunique() for tuner, r in both.items()}

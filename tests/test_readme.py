@@ -34,6 +34,48 @@ def test_fill_replaces_and_refuses() -> None:
         readme.fill("<!-- a: generated --> text", blocks)
 
 
+@pytest.mark.parametrize(
+    ("ours", "papers", "says"),
+    [
+        ([], [], "No result of ours under either protocol, and no published one, beats yesterday's close."),
+        (
+            ["GAN under clean"],
+            [],
+            "Of our results GAN under clean and none of the published ones beat yesterday's close.",
+        ),
+        (
+            [],
+            ["gan"],
+            "None of our results under either protocol and of the published ones those of gan beat yesterday's close.",
+        ),
+    ],
+)
+def test_who_beats_yesterdays_close_is_said(ours, papers, says) -> None:
+    assert readme.winners_text(ours, papers) == says
+
+
+def test_speed_is_said_in_words(tmp_path) -> None:
+    folder = paths.outputs(tmp_path).tables
+    folder.mkdir(parents=True)
+    measured = {
+        "configurations": (68, ""), "Keras fit, all cores": (7656.18, "s in all"),
+        "fast engine, all cores": (72.4496, "s in all"), "total, all cores: times as fast": (105.676, ""),
+        "fast engine, one core": (92.7, "s in all"), "total, one core: times as fast": (82.6, ""),
+        "fast engine, two workers": (48.9, "s in all"), "total, two workers: times as fast": (156.6, ""),
+        "least ratio, all cores": (5.65617, "bayesian 3"), "floor: the arithmetic at that speed": (26.8, "s"),
+    }  # fmt: skip
+    lines = [f'"{quantity}",{value},{unit}' for quantity, (value, unit) in measured.items()]
+    (folder / "bench_training_totals.csv").write_text("\n".join(["quantity,value,unit", *lines]))
+    (folder / "bench_training_totals.md").write_text("A machine.\n\n| quantity |")
+    text = readme.speed(tmp_path)
+    assert "| 7,656 s, " in text and "| 72 s, 106 times as fast " in text and "e+03" not in text
+    assert "5.7 times as fast (row 3 of table 9)" in text and "A machine. [" in text
+    assert sum(line.startswith("| ") for line in text.splitlines()) == 8, "a heading, its rule and six rows"
+    (folder / "bench_training_totals.csv").write_text("\n".join(["quantity,value,unit", *lines[:-1]]))
+    with pytest.raises(ValueError, match="has no 'floor: the arithmetic at that speed'; run: make bench"):
+        readme.speed(tmp_path)
+
+
 def test_commands_are_targets_of_the_makefile() -> None:
     makefile = (paths.ROOT / "Makefile").read_text("utf-8")
     targets = set(re.findall(r"^([a-z]+):", makefile, re.M))

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.colors import to_rgb
 from plot_checks import NAIVE, fits, labelled, legend, line
 
 from helpers import figures, published, search_plots
@@ -46,13 +47,13 @@ def test_mse_of_several_tuners_beside_the_papers(generator, bayesian):
         published={"generator": generator, "bayesian": bayesian},
         log=False,
     )
-    assert legend(fig) == ["as published", "stop rule: 0.000229", "yesterday's close: 0.0000225"]
+    assert legend(fig) == ["the paper's run", "stop rule: 0.000229", "yesterday's close: 0.0000225"]
     assert [ax.get_title(loc="left") for ax in fig.axes] == ["Generator", "Bayesian, raw ranges", "Bayesian, warped"]
     assert fig.axes[0].get_title(loc="right") == (
-        "as published: best 0.000229 at iteration 18\nours: best 0.000229 at iteration 18"
+        "the paper's run: best 0.000229 at iteration 18\nours: best 0.000229 at iteration 18"
     )
     assert fig.axes[0].get_yscale() == "linear"
-    assert labelled(fig.axes[0], "Generator, as published").get_color() == figures.COLOURS["published"]
+    assert labelled(fig.axes[0], "Generator, the paper's run").get_color() == figures.COLOURS["published"]
     assert len({ax.get_ylim() for ax in fig.axes}) == len({ax.get_xlim() for ax in fig.axes}) == 1, "comparable"
     assert fig.axes[0].get_xlim() == (0.5, 28.5), "the longest run is drawn to its end"
     assert fits(fig)
@@ -170,20 +171,44 @@ def test_units_stand_on_the_axes():
     assert search_plots.METRICS["cumulative_seconds"].label.endswith("(s)")
 
 
-def test_memory_beside_the_papers_average():
+def test_memory_has_its_own_axis_and_the_papers_average_is_written():
     run = pd.DataFrame({"iteration": [1, 2], "peak_rss_mb": [700.0, 900.0], "cpu_percent": [50.0, 60.0]})
     fig = search_plots.metric_over_iterations(run, "peak_rss_mb", tuner="gan", average=True, claims=True)
-    assert legend(fig) == ["GAN", "average 800 MB", "GAN, paper's text: average 9,776 MB"]
+    assert legend(fig) == ["GAN", "average 800 MB"]
+    ax = fig.axes[0]
+    assert [text.get_text() for text in ax.texts] == ["paper's text: average 9,776 MB, beyond this axis"]
+    assert ax.get_ylim()[0] == 0 and ax.get_ylim()[1] < 1500
+    judged = run.assign(memory_used_mb=[1500.0, 1700.0])
+    fig = search_plots.metric_over_iterations(judged, "peak_rss_mb", tuner="gan", average=True, claims=True)
+    assert legend(fig) == [
+        "GAN: peak of the process", "average 800 MB", "GAN: in use on the machine", "average 1,600 MB",
+    ]  # fmt: skip
+    np.testing.assert_array_equal(line(fig.axes[0], "GAN: in use on the machine").get_ydata(), [1500, 1700])
+    assert fits(fig)
+    near = judged.assign(memory_used_mb=9000.0)
+    fig = search_plots.metric_over_iterations(near, "peak_rss_mb", tuner="gan", claims=True)
+    assert "GAN, paper's text: average 9,776 MB" in legend(fig) and not fig.axes[0].texts
     fig.draw_without_rendering()
     assert "10,000" in [label.get_text() for label in fig.axes[0].get_yticklabels()]
-    assert fig.axes[0].get_ylim()[0] == 0
     said = legend(search_plots.metric_over_iterations(run, "cpu_percent", tuner="gan", claims=True))
     assert "GAN, paper's text: average 33.59 %" in said and "GAN, paper's text: highest CPU use around 43 %" in said
 
 
+def test_what_the_papers_text_states_is_in_the_legend_as_it_is_drawn(generator, bayesian):
+    both = {"generator": generator, "bayesian": bayesian}
+    fig = search_plots.metric_over_iterations(both, "rmse", claims=True)
+    assert legend(fig) == ["paper's text: limit", "paper's text: range"]
+    limit, span = fig.legends[0].legend_handles
+    assert limit.get_color() == figures.COLOURS["generator"] and limit.get_linestyle() == ":"
+    assert span.get_facecolor()[:3] == to_rgb(figures.COLOURS["bayesian"])
+    fig = search_plots.metric_over_iterations(both, "r2", claims=True)
+    assert legend(fig) == ["paper's text: range"], "two colours: one entry, in grey"
+    assert fig.legends[0].legend_handles[0].get_color() == "#777777"
+
+
 def test_published_runs_without_the_metric_are_left_out(generator):
     printed = published.records("generator")
-    assert "Generator, as published" in legend(
+    assert "Generator, the paper's run" in legend(
         search_plots.metric_over_iterations(generator, "rmse", published=printed)
     )
     assert legend(search_plots.metric_over_iterations(generator, "r2", published=printed)) == ["Generator"]
@@ -208,7 +233,7 @@ def test_hyperparameters_get_a_panel_each(generator, bayesian):
     for ax, name in zip(fig.axes, HYPERPARAMETERS, strict=True):
         np.testing.assert_array_equal(line(ax, "Generator").get_ydata(), generator[name])
         assert ax.get_yscale() == ("log" if name in ("learning_rate", "batch_size") else "linear")
-    assert legend(fig) == ["Generator, as published", "Generator"]
+    assert legend(fig) == ["Generator, the paper's run", "Generator"]
     assert fits(fig)
 
 
@@ -221,7 +246,7 @@ def test_hyperparameters_of_several_tuners_stand_side_by_side(generator, bayesia
     for ax, name in zip(right, HYPERPARAMETERS, strict=True):
         np.testing.assert_array_equal(line(ax, "Bayesian, raw ranges").get_ydata(), bayesian[name].head(11))
         assert ax.get_xlim() == (0.5, 28.5), "the published run is drawn to its end"
-    assert legend(fig) == ["as published"]
+    assert legend(fig) == ["the paper's run"]
     fig.draw_without_rendering()
     assert {"16", "1,024"} <= {label.get_text() for label in fig.axes[6].get_yticklabels()}
     assert fits(fig)

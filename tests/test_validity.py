@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from helpers import forecasts, paths, reproduce, validity, windows
+from helpers.figures import number
 from helpers.ledger import Outcome, Training
 from helpers.prices import closes_sha256
 from helpers.space import LstmConfig
@@ -269,6 +270,25 @@ def test_league_and_verdict_table(short_prices, tmp_path):
     verdicts.to_csv(outputs.tables / "V-tab05.csv", index=False)
     text = validity.verdict_markdown(tmp_path)
     assert "| s " in text and "0.2500 (better, p < 0.001)" in text and "(worse, p < 0.001)" in text
+    shown = validity.verdict_table(verdicts).iloc[0]
+    drift = row.loc["drift", "ratio"]
+    assert shown["Drift"].startswith(f"{number(drift, 4)} ({validity.verdict(drift, row.loc['drift', 'dm_p'])}, p ")
+    assert list(shown.index)[2:] == ["LSTM, level", "LSTM, change", "Drift", "ARIMA", "Any better?"]
+
+
+def test_where_the_drift_beats_the_network_is_said():
+    frame = pd.DataFrame(
+        {
+            "series": ["a", "b", "c", "d"],
+            "period": "test part",
+            "drift_ratio": [0.9992, 1.2, 0.9991450, math.nan],
+            "change_ratio": [0.9999, 0.9, 0.9991457, 0.9],
+        }
+    )
+    said = validity.drift_text(frame)
+    assert said.endswith(" has the lower error in 1 of the 3 rows (a, test part: 0.9992 against 0.9999).")
+    assert validity.drift_text(frame.iloc[1:]).endswith("in none of the 2 rows.")
+    assert validity.drift_text(frame.iloc[3:]) == "No row has both a drift and a network of changes."
 
 
 def test_tuning_on_the_test_part_is_refused(tmp_path, short_prices):

@@ -58,3 +58,14 @@ def test_random_search_keeps_its_colour_among_the_simulated_searches():
     colours = {line.get_label().partition(",")[0]: line.get_color() for line in fig.axes[0].lines}
     assert colours["random"] == figures.COLOURS["random"] and len(set(colours.values())) == 4
     fig.draw_without_rendering()
+
+
+def test_a_median_stands_at_its_tick_and_inside_the_axis():
+    ratios = pd.DataFrame({"series": "S&P 500", "target": ["level"] * 3, "ratio": [130.0, 140.0, 1700.0]})
+    fig = validity_plots.series(ratios, {})
+    (ax,) = visible(fig)
+    (text,) = ax.texts
+    assert text.get_text() == "140" and text.xy[0] == 140
+    assert any(line.get_marker() == "|" and list(line.get_xdata()) == [140] for line in ax.lines)
+    box, axis = text.get_window_extent(), ax.get_window_extent()
+    assert axis.x0 <= box.x0 and box.x1 <= axis.x1
