@@ -20,7 +20,7 @@
 
 # %% tags=["parameters"]
 profile = "default"
-protocol = "described"  # "described": split in time, the papers' text; "published": shuffled, what their numbers fit
+protocol = "described"  # "described": split in time, the papers' text; "published": shuffled, what the generator paper's numbers fit
 symbol = "^GSPC"
 source = "auto"
 as_of = "2024-12-31"
@@ -110,7 +110,7 @@ Markdown("\n".join(f"- {who}: {what}" for who, what in said.items()))
 # %% [markdown]
 # ## MSE over the iterations
 #
-# The published run in grey; the horizontal lines are the error to reach and that of yesterday's close.
+# The paper's run in grey; the horizontal lines are the error to reach and that of yesterday's close.
 
 # %%
 fig = search_plots.mse_over_iterations(
@@ -120,7 +120,7 @@ figures.save(
     fig,
     "G-fig15",
     caption="MSE of Bayesian optimisation until it reaches the generator's best, over raw ranges and over the warped "
-    f"space, the published run in grey. {where}",
+    f"space, the paper's run in grey. {where}",
     ours="; ".join(f"{figures.LABELS[tuner]}: {text}" for tuner, text in ours.items()),
     published=str(paper),
     **saved,

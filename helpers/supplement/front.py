@@ -26,7 +26,7 @@ FEATURED = {
     "the black mark.",
     "G-fig16": "The error of every trial of the generator and of Bayesian optimisation, the published runs in grey; "
     "the yellow line is the error of repeating yesterday's close.",
-    "G-fig10": "The error of every trial of the generator, the published run in grey; the yellow line is the error of "
+    "G-fig10": "The error of every trial of the generator, the paper's run in grey; the yellow line is the error of "
     "repeating yesterday's close.",
 }
 LEAD = 260  # characters of a notebook's first paragraph on its card; whole sentences, at least one
