@@ -166,7 +166,7 @@ def distances(found: Mapping[str, Sequence[Explanation]]) -> Figure:
         axes[-1, 0].set_xlim(0, 1.04 * furthest)  # once, for the shared axis
         axes[-1, 0].set_xlabel("Mean distance (standard deviations)")
         handles = [
-            Line2D([], [], color="#444444", marker="o", label="could have made it"),
+            Line2D([], [], color="#444444", marker="o", label="not ruled out"),
             Line2D([], [], color="#444444", marker="o", mfc="white", label="ruled out at 5 %"),
         ]
         fig.legend(handles=handles, loc="outside upper right", ncols=2)
