@@ -18,6 +18,7 @@ tables and `clean` do not count there.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -869,49 +870,44 @@ def _listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
-def rates_in_words(evidence: Evidence, protocols: Sequence[str]) -> str:
-    """Under which learning rates each table's rows are judged, and whether those that are compared have others.
-
-    Parameters
-    ----------
-    evidence : Evidence
-    protocols : sequence of str
-        Those whose rows are judged; `clean` takes the rates of `described`.
-    """
-    names = {"generator": "table 8", "bayesian": "table 9", "gan": "appendix B"}
-    chosen: dict[str, dict[str, bool]] = {}  # protocol -> table -> whether tenfold
+def _tenfold(evidence: Evidence, protocols: Sequence[str], tables: Sequence[str]) -> dict[str, dict[str, bool]]:
+    """Protocol -> table -> whether its rows are judged under tenfold learning rates; without what was not trained."""
+    found: dict[str, dict[str, bool]] = {}
     for protocol in protocols:
-        for one in replication.TABLES:
-            try:
-                found = replication.READINGS[evidence.reading(one, protocol)]
-            except Missing:
-                continue
-            chosen.setdefault(protocol, {})[one] = found.factor != 1.0
-    if not chosen:
-        return "No rows were trained."
+        for one in tables:
+            with contextlib.suppress(Missing):
+                factor = replication.READINGS[evidence.reading(one, protocol)].factor
+                found.setdefault(protocol, {})[one] = factor != 1.0
+    return found
 
-    def listed(of: Mapping[str, bool]) -> str:
+
+def rates_in_words(evidence: Evidence, protocols: Sequence[str], *, tables: Sequence[str] = replication.TABLES) -> str:
+    """Under which learning rates each table's rows are judged: a part of a sentence."""
+    chosen = _tenfold(evidence, protocols, tables)
+    said: dict[str, list[str]] = {}  # what is said -> of which protocols
+    for protocol, of in chosen.items():
         parts = []
         for tenfold, words in ((True, "tenfold"), (False, "as printed")):
-            tables = [names[one] for one, is_tenfold in of.items() if is_tenfold == tenfold]
-            parts += [f"{words} for {_listed(tables)}"] if tables else []
-        return ", ".join(parts)
+            names = [_NAMES[one] for one, is_tenfold in of.items() if is_tenfold == tenfold]
+            parts += [f"{words} for {_listed(names)}"] if names else []
+        said.setdefault(", ".join(parts), []).append(f"`{protocol}`")
+    return "; ".join(f"{words} (under {_listed(where)})" for words, where in said.items()) or "none were trained"
 
-    alike = all(of == next(iter(chosen.values())) for of in chosen.values())
-    if alike:
-        which = "under this protocol" if len(chosen) == 1 else "under every protocol"
-        said = f"{listed(next(iter(chosen.values())))}, {which}."
-    else:
-        said = "; ".join(f"{listed(of)} under `{protocol}`" for protocol, of in chosen.items()) + "."
-    unlike = [f"`{p}`" for p, of in chosen.items() if of.get("generator") != of.get("bayesian") and len(of) > 1]
-    if unlike:
-        where = "" if len(unlike) == len(chosen) else f" under {' and '.join(unlike)}"
-        said += (
-            f" So where rows of table 8 are compared with rows of table 9{where}, one side has ten times the printed "
-        )
-        said += "learning rates and the other has not: such a verdict is on the tables as they can best be reproduced, "
-        said += "not as they are printed."
-    return said
+
+def unlike_rates_in_words(evidence: Evidence, protocols: Sequence[str]) -> str:
+    """A warning where rows of table 8 and of table 9, which claims compare, have different rates; else empty."""
+    chosen = _tenfold(evidence, protocols, ("generator", "bayesian"))
+    unlike = [f"`{p}`" for p, of in chosen.items() if len(set(of.values())) > 1]
+    if not unlike:
+        return ""
+    return (
+        f"So where rows of table 8 are compared with rows of table 9 (under {_listed(unlike)}), one side has ten times "
+        "the printed learning rates and the other has not: such a verdict is on the tables as they can best be "
+        "reproduced, not on the configurations as they are printed."
+    )
+
+
+_NAMES: Mapping[str, str] = {"generator": "table 8", "bayesian": "table 9", "gan": "appendix B"}
 
 
 def counts(judged: Mapping[str, Mapping[str, Judgement]]) -> dict[str, int]:

@@ -145,17 +145,22 @@ def rows_under(*tables_and_readings: tuple[str, str]) -> Evidence:
 def test_other_learning_rates_on_the_two_sides_of_a_comparison_are_said():
     both = ("described", "published")
     unlike = [("generator", "chronological_x10"), ("bayesian", "chronological"), ("gan", "chronological")]
-    one = claims.rates_in_words(rows_under(*unlike), both)
-    assert one.startswith("tenfold for table 8, as printed for table 9 and appendix B, under this protocol.")
-    assert "one side has ten times" in one
-    alike = claims.rates_in_words(rows_under(("generator", "shuffled_x10"), ("bayesian", "shuffled_x10")), both)
-    assert alike == "tenfold for table 8 and table 9, under this protocol."
-    mixed = claims.rates_in_words(
-        rows_under(*unlike, ("generator", "shuffled"), ("bayesian", "shuffled"), ("gan", "shuffled")), both
-    )
-    assert "appendix B under `described`; as printed for table 8, table 9 and appendix B under `published`" in mixed
-    assert "rows of table 9 under `described`, one side" in mixed
-    assert claims.rates_in_words(Evidence(pd.DataFrame()), both) == "No rows were trained."
+    evidence = rows_under(*unlike)
+    said = claims.rates_in_words(evidence, both)
+    assert said == "tenfold for table 8, as printed for table 9 and appendix B (under `described`)"
+    assert claims.rates_in_words(evidence, both, tables=["gan"]) == "as printed for appendix B (under `described`)"
+    assert "rows of table 9 (under `described`), one side has ten times" in claims.unlike_rates_in_words(evidence, both)
+
+    alike = rows_under(("generator", "shuffled_x10"), ("bayesian", "shuffled_x10"), ("gan", "shuffled"))
+    assert claims.unlike_rates_in_words(alike, both) == ""
+
+    mixed = rows_under(*unlike, *((table, "shuffled") for table in replication.TABLES))
+    said = claims.rates_in_words(mixed, both)
+    assert said.endswith("(under `described`); as printed for table 8, table 9 and appendix B (under `published`)")
+    assert "rows of table 9 (under `described`), one side has ten times" in claims.unlike_rates_in_words(mixed, both)
+
+    assert claims.rates_in_words(Evidence(pd.DataFrame()), both) == "none were trained"
+    assert claims.unlike_rates_in_words(Evidence(pd.DataFrame()), both) == ""
 
 
 @pytest.mark.parametrize(("used", "verdict"), [((1000, 1010), HOLDS), ((500, 2000), FAILS)])
