@@ -243,6 +243,7 @@ def lags(correlations: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
                 ax.annotate(text, (x, 0.99), xycoords="axes fraction", va="top", ha=side, fontsize=8.5, color="#444444")
             ax.set_title(configuration, fontsize=9, color=colour)
             ax.xaxis.set_major_locator(ticker.MultipleLocator(1))
+            ax.yaxis.set_major_locator(ticker.FixedLocator(np.arange(-10, 11, 2) / 10))  # none in the room above 1
             ax.tick_params(labelsize=8)
         axes[0, 0].set_ylim(top=max(1.25, axes[0, 0].get_ylim()[1]))  # once, for the shared axis; room for the words
         fig.supxlabel("Lag of the forecast behind the close (trading days)", fontsize=10)

@@ -604,7 +604,7 @@ def standing(found: Sequence[Explanation], *, ours: str = "") -> str:
     if not left:
         included = ", ours included," if any(e.mechanism == ours for e in out) else ""
         return f"{said}, but every one of them{included} is ruled out."
-    also = ", ".join(map(named, [e for e in left if e is not first]))
+    also = " and ".join(map(named, [e for e in left if e is not first]))
     if not out:
         said += "; none is ruled out."
     elif first.ruled_out:
