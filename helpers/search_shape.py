@@ -614,7 +614,10 @@ def standing(found: Sequence[Explanation], *, ours: str = "") -> str:
         others = f"the other {len(out)} are" if len(out) > 1 else "the other is"
         said += f" and remains possible{f', as do {also}' if also else ''}; {others} ruled out."
     few = [e for e in left if 1 / (1 + e.distance.n) > ALPHA]  # no p as small as that can come of so few
-    return said + (f" Too few searches of {', '.join(map(named, few))} were simulated to rule them out." if few else "")
+    if few:
+        of = "" if len(few) == len(found) else f" of {', '.join(map(named, few))}"
+        said += f" Too few searches{of} were simulated to rule {'any' if not of else 'them'} out."
+    return said
 
 
 def shape_table(paths: Mapping[str, Sequence[np.ndarray] | np.ndarray], *, seed: int = 0) -> pd.DataFrame:

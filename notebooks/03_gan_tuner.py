@@ -309,11 +309,11 @@ fig
 
 # %%
 cores = run.user_attrs.get("stamp", {}).get("machine", {}).get("cores")  # of the machine that trained
-by_construction = f"near {100 / cores:.0f} %, one core of {cores}," if cores else "near one core's share"
+one_core = f"one core of {cores}, {100 / cores:.0f} %" if cores else "one core's share"
 Markdown(
-    f"A training of ours keeps one core busy, so that its share of all cores is {by_construction} by construction, "
-    "whatever the configuration. The paper sees its processor use fluctuate; that can be neither confirmed nor "
-    "contradicted here."
+    f"A training of ours keeps one core busy: by construction it uses at most {one_core}, and nearly that whatever the "
+    "configuration, unless it is over at once. The paper sees its processor use fluctuate; that can be neither confirmed "
+    "nor contradicted here."
 )
 
 # %%
@@ -417,7 +417,7 @@ Markdown(f"""
   {overall.mse:.6f}, at iteration {overall.iteration}: here the paper's rule
   {"holds" if overall.iteration <= len(short) else "does not hold"}. One study cannot say how often.
 - **Cost.** {short["seconds"].sum():,.0f} s for {len(short)} iterations (the paper: {paper.seconds:,.0f} s),
-  {short["cpu_percent"].mean():.1f} % of the processor ({by_construction} by construction) and
+  {short["cpu_percent"].mean():.1f} % of the processor (by construction at most {one_core}) and
   {short["peak_rss_mb"].mean():,.0f} MB on average, with
   {short["memory_used_mb"].mean():,.0f} MB in use on the whole machine (the paper: {paper.cpu_percent:.1f} % and
   {paper.memory_mb:,.0f} MB, of another machine and measured in another way). The tuner itself took

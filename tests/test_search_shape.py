@@ -180,10 +180,11 @@ def test_the_nearest_mechanism_is_not_called_possible_where_it_is_ruled_out(rule
 
 
 def test_a_mechanism_of_too_few_searches_cannot_be_ruled_out_and_that_is_said():
-    assert "Too few searches of *regressed on the MSE, |tanh|*" in search_shape.standing(
-        explained(*[False] * 3, runs=10)
-    )
-    assert "Too few" not in search_shape.standing(explained(*[False] * 3, runs=19))
+    few, enough = (explained(False, False, False, runs=runs) for runs in (10, 19))
+    assert search_shape.standing(few).endswith("none is ruled out. Too few searches were simulated to rule any out.")
+    assert "Too few" not in search_shape.standing(enough)
+    mixed = search_shape.standing([few[0], *explained(False, True, True)[1:]])
+    assert mixed.endswith("Too few searches of *regressed on the MSE, |tanh|* were simulated to rule them out.")
 
 
 def test_what_notebook_02_says_of_its_mechanism_is_true_of_the_committed_records():
