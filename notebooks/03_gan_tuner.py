@@ -312,8 +312,8 @@ cores = run.user_attrs.get("stamp", {}).get("machine", {}).get("cores")  # of th
 one_core = f"one core of {cores}, {100 / cores:.0f} %" if cores else "one core's share"
 Markdown(
     f"A training of ours keeps one core busy: by construction it uses at most {one_core}, and nearly that whatever the "
-    "configuration, unless it is over at once. The paper sees its processor use fluctuate; that can be neither confirmed "
-    "nor contradicted here."
+    "configuration, unless it is over at once. The paper sees its processor use fluctuate; that can be neither "
+    "confirmed nor contradicted here."
 )
 
 # %%
