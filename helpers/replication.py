@@ -803,6 +803,32 @@ def reading_gap(frame: pd.DataFrame, table: str, one: str, other: str, *, seed: 
     return intervals.bootstrap(np.mean, (pair[other] - pair[one]).to_numpy(), seed=seed)
 
 
+def fit_in_words(name: str, best: Agreement, others: Sequence[Agreement], gaps: Mapping[str, Estimate]) -> str:
+    """Which reading fits a table best, by what, and which others cannot be distinguished from it: a sentence or two.
+
+    Parameters
+    ----------
+    name : str
+        The table's, within a sentence.
+    best : Agreement
+    others : sequence of Agreement
+        Of the same table.
+    gaps : mapping of str to Estimate
+        By the other reading's name, from `reading_gap`.
+    """
+
+    def numbers(a: Agreement) -> str:
+        return f"{a.distance.value:.2f}; {a.within.value:.0%} of the rows within a factor of {FACTOR:g}"
+
+    said = f"By the mean |log10 ratio| {name} fits best when *{READINGS[best.reading].text}* ({numbers(best)}): "
+    said += f"{best.verdict}."
+    tied = sorted((a for a in others if not gaps[a.reading].low > 0), key=lambda a: a.distance.value)
+    if tied:
+        listed = " and ".join(f"*{READINGS[a.reading].text}* ({numbers(a)})" for a in tied)
+        said += f" In this it cannot be distinguished from {listed}."
+    return said
+
+
 def constant_forecasts(dataset: Dataset) -> dict[str, float]:
     """MSE of forecasting one number on every test day, scaled units: what a network that learnt nothing scores.
 

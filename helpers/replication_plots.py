@@ -166,7 +166,7 @@ def distances(found: Mapping[str, Sequence[Explanation]]) -> Figure:
         axes[-1, 0].set_xlim(0, 1.04 * furthest)  # once, for the shared axis
         axes[-1, 0].set_xlabel("Mean distance (standard deviations)")
         handles = [
-            Line2D([], [], color="#444444", marker="o", label="could have made it"),
+            Line2D([], [], color="#444444", marker="o", label="not ruled out"),
             Line2D([], [], color="#444444", marker="o", mfc="white", label="ruled out at 5 %"),
         ]
         fig.legend(handles=handles, loc="outside upper right", ncols=2)
@@ -209,19 +209,18 @@ def low_shares(published: np.ndarray, simulated: Mapping[str, np.ndarray]) -> Fi
         return fig
 
 
-def lags(correlations: Mapping[str, Sequence[float]]) -> Figure:
+def lags(correlations: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
     """Correlation of a forecast's daily changes with the close's changes k days before, one panel a configuration.
+
+    Each seed is a thin line; the bold line with markers is their median at each lag. No mean: seeds whose correlations
+    have opposite signs would average to one that none of them has.
 
     Parameters
     ----------
-    correlations : mapping of str to sequence of float
-        "<configuration>, <reading>" -> values at the lags of `replication.LAGS`.
+    correlations : mapping of str to mapping of str to numpy.ndarray, shape (seeds, lags)
+        Configuration -> reading -> values at the lags of `replication.LAGS`.
     """
-    panels: dict[str, dict[str, Sequence[float]]] = {}
-    for name, values in correlations.items():
-        configuration, _, reading = name.rpartition(", ")
-        panels.setdefault(configuration, {})[reading] = values
-    readings = list(dict.fromkeys(reading for shown in panels.values() for reading in shown))
+    readings = list(dict.fromkeys(reading for shown in correlations.values() for reading in shown))
     tables = {text: table for table, text in replication.TABLE_NAMES.items()}
     styles = [
         {"ls": "-", "marker": "o"},
@@ -229,23 +228,35 @@ def lags(correlations: Mapping[str, Sequence[float]]) -> Figure:
         {"ls": ":", "marker": "^"},
     ]
     looks = {reading: styles[i % len(styles)] for i, reading in enumerate(readings)}
+    count = max(1, len(correlations))
     with style():
-        fig, axes = new(max(3.6, 0.6 + 3.0 * len(panels)), 3.3, 1, max(1, len(panels)), sharey=True, squeeze=False)
-        for ax, (configuration, shown) in zip(axes[0], panels.items(), strict=False):
+        fig, axes = new(max(3.6, 0.6 + 3.0 * count), 3.3, 1, count, sharey=True, squeeze=False)
+        for ax, (configuration, shown) in zip(axes[0], correlations.items(), strict=False):
             colour = next((COLOURS[t] for text, t in tables.items() if configuration.startswith(text)), "#444444")
             ax.axhline(0, color="#777777", lw=0.8)
             ax.axvline(0, color="#777777", lw=0.8, ls=":")
             for reading, values in shown.items():
-                ax.plot(replication.LAGS, np.asarray(values, dtype=float), color=colour, ms=4, **looks[reading])
+                for one in values if len(values) > 1 else ():
+                    ax.plot(replication.LAGS, one, color=colour, lw=0.7, alpha=0.5, ls=looks[reading]["ls"])
+                ax.plot(replication.LAGS, medians(values), color=colour, ms=4, lw=1.8, **looks[reading])
             for x, side, text in ((0.02, "left", "anticipates"), (0.98, "right", "follows late")):
                 ax.annotate(text, (x, 0.99), xycoords="axes fraction", va="top", ha=side, fontsize=8.5, color="#444444")
             ax.set_title(configuration, fontsize=9, color=colour)
             ax.xaxis.set_major_locator(ticker.MultipleLocator(1))
+            ax.yaxis.set_major_locator(ticker.FixedLocator(np.arange(-10, 11, 2) / 10))  # none in the room above 1
             ax.tick_params(labelsize=8)
-        axes[0, 0].set_ylim(top=max(1.1, axes[0, 0].get_ylim()[1]))  # once, for the shared axis
+        axes[0, 0].set_ylim(top=max(1.25, axes[0, 0].get_ylim()[1]))  # once, for the shared axis; room for the words
         fig.supxlabel("Lag of the forecast behind the close (trading days)", fontsize=10)
         fig.supylabel("Correlation of daily changes", fontsize=10)
         handles = [Line2D([], [], color="#444444", ms=4, label=reading, **looks[reading]) for reading in readings]
+        if any(len(values) > 1 for shown in correlations.values() for values in shown.values()):
+            handles.append(Line2D([], [], color="#444444", lw=0.7, alpha=0.5, label="one seed"))
         if handles:
             fig.legend(handles=handles, loc="outside upper center", ncols=len(handles))
         return fig
+
+
+def medians(values: np.ndarray) -> np.ndarray:
+    """Median over the seeds of values (seeds, lags), shape (lags,); a forecast that never changes (NaN) is left out."""
+    values = np.asarray(values, dtype=float)
+    return np.array([np.median(v[np.isfinite(v)]) if np.isfinite(v).any() else np.nan for v in values.T])

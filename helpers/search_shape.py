@@ -27,6 +27,7 @@ from helpers.progress import Bar
 from helpers.space import GAN_SPACE, GENERATOR_SPACE, HYPERPARAMETERS, LstmConfig, SearchSpace, params_from_config
 
 LOW = 0.15  # coordinates below this count as at the lower end
+ALPHA = 0.05  # false discovery rate at which mechanisms are ruled out
 STEPS: Mapping[str, int] = {"generator": 20, "gan": 20, "bayesian": 28}  # iterations of the published paths
 SPACES: Mapping[str, SearchSpace] = {"generator": GENERATOR_SPACE, "gan": GAN_SPACE, "bayesian": GENERATOR_SPACE}
 
@@ -458,16 +459,31 @@ class Influence:
     moved : Estimate
         Mean absolute difference of the coordinates, same seed.
     between_seeds : float
-        The same between different seeds: what the seed alone changes.
+        The same between different seeds: what the seed alone changes. NaN with one run.
+    beyond_seeds : Estimate
+        `moved` less `between_seeds`, run by run: below 0 where the seed changes more.
     """
 
     same: Estimate
     moved: Estimate
     between_seeds: float
+    beyond_seeds: Estimate
+
+    @property
+    def in_words(self) -> str:
+        """How chance, the seed, compares with what was switched: by the interval of the difference, not its sign."""
+        gap = self.beyond_seeds
+        if not (math.isfinite(gap.low) and math.isfinite(gap.high)):
+            return "how that compares with chance, one search cannot say"
+        if gap.low <= 0 <= gap.high:
+            return "chance matters about as much as what the tuner is told"
+        return f"chance matters {'more' if gap.high < 0 else 'less'} than what the tuner is told"
 
 
 def influence(one: np.ndarray, other: np.ndarray, *, seed: int = 0) -> Influence:
     """Compare paths (runs, iterations, d) of two mechanisms that share their seeds, run by run.
+
+    What the seed changes is taken from `one`: each run's mean distance from all of its other runs.
 
     Raises
     ------
@@ -477,11 +493,16 @@ def influence(one: np.ndarray, other: np.ndarray, *, seed: int = 0) -> Influence
     if one.shape != other.shape:
         raise ValueError(f"Paths to compare must have one shape, not {one.shape} and {other.shape}.")
     away = np.abs(one - other)[:, 1:]
-    across = np.abs(one - np.roll(one, 1, axis=0))[:, 1:] if len(one) > 1 else np.array([math.nan])
+    moved = away.mean(axis=(1, 2))
+    others = max(len(one) - 1, 1)
+    # A run's distance from itself is 0 and adds nothing to the sum.
+    across = np.array([np.abs(one - run)[:, 1:].mean(axis=(1, 2)).sum() / others for run in one])
+    across = across if len(one) > 1 else np.full(len(one), math.nan)
     return Influence(
         same=intervals.bootstrap(np.mean, (away.max(axis=2) < 1e-9).mean(axis=1), seed=seed),
-        moved=intervals.bootstrap(np.mean, away.mean(axis=(1, 2)), seed=seed),
+        moved=intervals.bootstrap(np.mean, moved, seed=seed),
         between_seeds=float(across.mean()),
+        beyond_seeds=intervals.bootstrap(np.mean, moved - across, seed=seed),
     )
 
 
@@ -501,7 +522,7 @@ class Explanation:
         Share of the mechanism's runs that lie at least as far from the others as the published path does; NaN with
         fewer than three runs.
     ruled_out : bool
-        Whether p is small, at a false discovery rate of 5 % over all mechanisms (Benjamini and Hochberg).
+        Whether p is small, at a false discovery rate of `ALPHA` over all mechanisms (Benjamini and Hochberg).
     typical : int
         Which run lies at the median distance from the path.
     """
@@ -539,7 +560,7 @@ def explanations(path: np.ndarray, simulated: Mapping[str, np.ndarray], *, seed:
         typical = int(np.argsort(distances)[len(distances) // 2])
         found.append((name, estimate, _outlying(target / scale, cloud / scale), typical))
     ordered = sorted(found, key=lambda item: math.inf if math.isnan(item[2]) else item[2])
-    passed = [i for i, (_, _, p, _) in enumerate(ordered, start=1) if p <= 0.05 * i / len(ordered)]
+    passed = [i for i, (_, _, p, _) in enumerate(ordered, start=1) if p <= ALPHA * i / len(ordered)]
     out = {name for name, *_ in ordered[: max(passed, default=0)]}
     listed = [Explanation(name, estimate, p, name in out, typical) for name, estimate, p, typical in found]
     return sorted(listed, key=lambda e: e.distance.value)
@@ -558,6 +579,45 @@ def _outlying(target: np.ndarray, cloud: np.ndarray) -> float:
 
     theirs = np.array([depth(cloud[i], np.delete(cloud, i, axis=0)) for i in range(n)])
     return float((1 + np.sum(theirs >= depth(target, cloud))) / (1 + n))
+
+
+def standing(found: Sequence[Explanation], *, ours: str = "") -> str:
+    """Which mechanism is nearest to a published path and which remain possible: a sentence or two for the notebook.
+
+    Being nearest is not being possible: the nearest of those tried may be ruled out, and is then said to be.
+
+    Parameters
+    ----------
+    found : sequence of Explanation
+        From `explanations`, nearest first.
+    ours : str
+        Name of the mechanism that our tuner uses.
+    """
+
+    def named(explanation: Explanation) -> str:
+        text = f"*{MECHANISMS[explanation.mechanism].text}*"
+        return f"{text} (ours)" if explanation.mechanism == ours else text
+
+    first, out = found[0], [e for e in found if e.ruled_out]
+    left = [e for e in found if not e.ruled_out]
+    said = f"Of {len(found)} mechanisms tried, {named(first)} is nearest to it"
+    if not left:
+        included = ", ours included," if any(e.mechanism == ours for e in out) else ""
+        return f"{said}, but every one of them{included} is ruled out."
+    also = " and ".join(map(named, [e for e in left if e is not first]))
+    if not out:
+        said += "; none is ruled out."
+    elif first.ruled_out:
+        others = f", as are {len(out) - 1} others" if len(out) > 2 else ", as is one other" if len(out) > 1 else ""
+        said += f", but it is ruled out too{others}; only {also} {'remain' if len(left) > 1 else 'remains'} possible."
+    else:
+        others = f"the other {len(out)} are" if len(out) > 1 else "the other is"
+        said += f" and remains possible{f', as do {also}' if also else ''}; {others} ruled out."
+    few = [e for e in left if 1 / (1 + e.distance.n) > ALPHA]  # no p as small as that can come of so few
+    if few:
+        of = "" if len(few) == len(found) else f" of {', '.join(map(named, few))}"
+        said += f" Too few searches{of} were simulated to rule {'any' if not of else 'them'} out."
+    return said
 
 
 def shape_table(paths: Mapping[str, Sequence[np.ndarray] | np.ndarray], *, seed: int = 0) -> pd.DataFrame:

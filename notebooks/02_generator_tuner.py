@@ -233,9 +233,10 @@ tables.save(
 
 # %% [markdown]
 # **What carries the gradient?** The MSE of a trained LSTM is a constant for automatic differentiation: no gradient
-# leads from it to the generator's weights. The paper does not say what does. The variant whose steps look like the
-# published table 8 regresses the raw outputs on the MSE; it is the one used here (`feedback="paper"`). What such a
-# network learns is to output the level of the error. That says nothing about where errors are small.
+# leads from it to the generator's weights. The paper does not say what does. The variant used here
+# (`feedback="paper"`) regresses the raw outputs on the MSE. Its searches lie nearest to table 8 of those that notebook
+# 06 tries, though its test rules this one out as well: which mechanism made the table is not known. What such a network
+# learns is to output the level of the error. That says nothing about where errors are small.
 #
 # ## The loop in the open
 #

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import benchmark, claims, published, replication, study
+from helpers import benchmark, claims, paths, published, replication, study
 from helpers.claims import FAILS, HOLDS, PART, UNJUDGED, Evidence, Judgement, Part
 from helpers.intervals import Estimate
 from helpers.samplers import GeneratorSampler
@@ -84,7 +85,7 @@ def test_what_the_printed_tables_themselves_say(as_printed):
 
 def test_missing_records_cannot_be_judged_and_say_why(as_printed):
     judged = claims.verdicts(as_printed)
-    for key in ("title", "gan_title", "feedback", "resources", "within_20"):
+    for key in ("beats_random", "gan_beats_random", "feedback", "memory", "within_20"):
         for judgement in judged[key].values():
             assert judgement.verdict == UNJUDGED and judgement.reason
     assert (
@@ -111,6 +112,68 @@ def test_the_short_form_has_a_row_a_claim_with_its_verdict(as_printed):
     assert len(claims.table(judged)) == sum(len(j) for j in judged.values())
 
 
+def test_every_claim_links_to_a_figure_that_is_committed(as_printed):
+    named = re.findall(r"\]\((figures/[^)]+)\)", claims.short_markdown(claims.verdicts(as_printed)))
+    assert len(named) == len(claims.CLAIMS)
+    assert [name for name in named if not (paths.ROOT / name).is_file()] == []
+
+
+def test_no_claim_is_read_from_a_title():
+    """A title makes no claim: the place is a section, a table or the abstract."""
+    assert all(re.match(r"abstract|\d", claim.place) for claim in claims.CLAIMS)
+
+
+def test_a_claim_that_holds_on_the_rows_alone_is_marked():
+    holds, unjudged = Judgement(HOLDS), Judgement(UNJUDGED)
+    alone = {"printed": holds, "rows:described": holds, "tuners:described": unjudged}
+    assert claims.rests_on_rows(alone)
+    assert not claims.rests_on_rows(alone | {"tuners:described": holds})  # both say so
+    assert not claims.rests_on_rows({"rows:described": holds})  # nobody claims it of our tuners
+    assert not claims.rests_on_rows(alone | {"rows:described": Judgement(FAILS)})
+    assert not claims.rests_on_rows(alone | {"rows:described": unjudged, "rows:clean": holds})
+    text = claims.short_markdown({"total_time": alone, "lower_mse": alone | {"tuners:described": holds}})
+    lower, total = sorted(text.splitlines()[2:], key=lambda line: "takes longer in all" in line)
+    assert ".png) (rows alone) | G" in total and "alone" not in lower
+
+
+def rows_under(*tables_and_readings: tuple[str, str]) -> Evidence:
+    """Each table was trained under these readings alone, so that no other can be the better one."""
+    numbers = {"row": 1, "seed": 0, "status": "ok", "mse": 0.1, "published_mse": 0.1}
+    return Evidence(pd.DataFrame([{"table": t, "reading": r, **numbers} for t, r in tables_and_readings]))
+
+
+def test_other_learning_rates_on_the_two_sides_of_a_comparison_are_said():
+    both = ("described", "published")
+    unlike = [("generator", "chronological_x10"), ("bayesian", "chronological"), ("gan", "chronological")]
+    evidence = rows_under(*unlike)
+    said = claims.rates_in_words(evidence, both)
+    assert said == "tenfold for table 8, as printed for table 9 and appendix B (under `described`)"
+    assert claims.rates_in_words(evidence, both, tables=["gan"]) == "as printed for appendix B (under `described`)"
+    assert "rows of table 9 (under `described`), one side has ten times" in claims.unlike_rates_in_words(evidence, both)
+
+    alike = rows_under(("generator", "shuffled_x10"), ("bayesian", "shuffled_x10"), ("gan", "shuffled"))
+    assert claims.unlike_rates_in_words(alike, both) == ""
+
+    mixed = rows_under(*unlike, *((table, "shuffled") for table in replication.TABLES))
+    said = claims.rates_in_words(mixed, both)
+    assert said.endswith("(under `described`); as printed for table 8, table 9 and appendix B (under `published`)")
+    assert "rows of table 9 (under `described`), one side has ten times" in claims.unlike_rates_in_words(mixed, both)
+
+    assert claims.rates_in_words(Evidence(pd.DataFrame()), both) == "none were trained"
+    assert claims.unlike_rates_in_words(Evidence(pd.DataFrame()), both) == ""
+
+
+@pytest.mark.parametrize(("used", "verdict"), [((1000, 1010), HOLDS), ((500, 2000), FAILS)])
+def test_memory_is_steady_or_not_and_the_processor_is_not_asked(used, verdict):
+    claim = next(c for c in claims.CLAIMS if c.key == "memory")
+    run = runs_of([0.1] * 20, memory_used_mb=list(used) * 10, peak_rss_mb=800.0)  # no `cpu_percent`
+    evidence = Evidence(pd.DataFrame(), {("gan", "described"): [run]})
+    assert claims.judge(claim.parts(evidence, "tuners:described")).verdict == verdict
+    unmeasured = {("gan", "described"): [run.assign(memory_used_mb=math.nan)]}
+    with pytest.raises(claims.Missing, match="not measured"):
+        claim.parts(Evidence(pd.DataFrame(), unmeasured), "tuners:described")
+
+
 def test_clean_is_reported_where_it_changes_a_verdict():
     judged = {"lower_mse": {"rows:described": Judgement(HOLDS), "rows:clean": Judgement(FAILS)}}
     assert claims.changed_by_clean(judged) == [("Lower MSE than Bayesian optimisation", HOLDS, FAILS)]
@@ -130,13 +193,13 @@ def test_best_of_random_by_hand():
     assert claims.best_of(pool, 2, 0.4) == 0.0
 
 
-def test_seeds_overturn_the_title():
+def test_seeds_overturn_the_claim_on_random_search():
     pool = runs_of(np.linspace(0.01, 1.0, 50))
     good, bad = ([runs_of([x, 2.0]) for _ in range(6)] for x in (0.001, 0.9))
     key = ("generator", "described"), ("random_generator", "described")
     for runs, verdict in ((good, HOLDS), (bad, FAILS)):
         evidence = Evidence(pd.DataFrame(), dict(zip(key, (runs, [pool]), strict=True)))
-        claim = next(c for c in claims.CLAIMS if c.key == "title")
+        claim = next(c for c in claims.CLAIMS if c.key == "beats_random")
         assert claims.judge(claim.parts(evidence, "tuners:described")).verdict == verdict
 
 
@@ -148,7 +211,7 @@ def test_times_of_searches_that_shared_a_machine_are_those_of_the_processor():
 
 
 def test_a_random_configuration_that_failed_is_never_the_better_one():
-    claim = next(c for c in claims.CLAIMS if c.key == "title")
+    claim = next(c for c in claims.CLAIMS if c.key == "beats_random")
     pool = runs_of([0.5] * 10 + [math.nan] * 10)  # a search that ends above 0.5 loses unless all of its rivals fail
     runs = {("generator", "described"): [runs_of([0.6])] * 2, ("random_generator", "described"): [pool]}
     (judged,) = claim.parts(Evidence(pd.DataFrame(), runs), "tuners:described")

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers import ledger, published, replication, study
+from helpers.intervals import Estimate
 from helpers.trial import TrialResult
 from helpers.windows import Dataset, protocol
 
@@ -266,6 +267,25 @@ def test_the_nearer_reading_wins_beyond_chance():
     gap = replication.reading_gap(frame, "gan", "shuffled", "chronological")
     assert gap.low > 0 and gap.value == pytest.approx(math.log10(30) - math.log10(1.1))
     assert math.isnan(replication.reading_gap(frame, "gan", "shuffled", "clean").value)
+
+
+def test_the_best_reading_is_said_with_its_criterion_and_its_ties():
+    frames = {"chronological": 1.1, "chronological_x10": 1.2, "shuffled": 30.0}
+    frame = pd.concat([frame_of("gan", lambda row, f=f: f ** (row % 3), reading=r) for r, f in frames.items()])
+    found = {r: replication.agreement(frame, "gan", r) for r in frames}
+    best, others = found["chronological"], [found["chronological_x10"], found["shuffled"]]
+    wide, clear = Estimate(0.1, -0.1, 0.3, 20), Estimate(1.0, 0.5, 1.5, 20)
+    said = replication.fit_in_words("appendix B", best, others, {"chronological_x10": wide, "shuffled": clear})
+    assert "appendix B fits best when *chronological, rates as printed* (0.04; 100% of the rows within" in said
+    assert "): reproduced. In" in said
+    assert "In this it cannot be distinguished from *chronological, rates tenfold* (0.08; 100% of" in said
+    assert "shuffled" not in said
+    alone = replication.fit_in_words("appendix B", best, others, {"chronological_x10": clear, "shuffled": clear})
+    assert "distinguished" not in alone
+    unknown = Estimate(1.0, math.nan, math.nan, 1)  # one row: nothing is beyond chance
+    assert "shuffled" in replication.fit_in_words(
+        "appendix B", best, others, {"chronological_x10": clear, "shuffled": unknown}
+    )
 
 
 def test_no_results_are_said():

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import search_shape
+from helpers import paths, search_shape
+from helpers.intervals import Estimate
 
 
 def test_the_published_tables_have_the_shape_that_a_reader_sees():
@@ -123,5 +124,76 @@ def test_influence_by_hand():
     other[:, 3:] = 0.5  # of the five iterations after the first, three differ by a half
     found = search_shape.influence(one, other)
     assert found.same.value == pytest.approx(2 / 5) and found.moved.value == pytest.approx(0.3)
+    assert found.between_seeds == 0.0 and found.beyond_seeds.value == pytest.approx(0.3)
     with pytest.raises(ValueError, match="one shape"):
         search_shape.influence(one, other[:2])
+
+
+def test_what_a_seed_changes_is_the_mean_distance_to_all_other_runs():
+    one = np.zeros((3, 6, 6))
+    one[2] = 0.6  # pairs: 0, 0.6, 0.6
+    assert search_shape.influence(one, one).between_seeds == pytest.approx(0.4)
+
+
+def test_chance_is_compared_by_the_interval_of_the_difference():
+    rng = np.random.default_rng(0)
+    alike = 0.5 + 0.01 * rng.standard_normal((8, 10, 6))
+    assert "less than" in search_shape.influence(alike, alike + 0.3).in_words  # all seeds moved alike, and far
+    apart = np.linspace(0, 1, 8)[:, None, None] * np.ones((8, 10, 6))
+    assert "more than" in search_shape.influence(apart, apart + 0.01).in_words
+    moved = apart + np.where(np.arange(8) % 2, 0.05, 0.75)[:, None, None]  # on average as far as another seed
+    assert "about as much" in search_shape.influence(apart, moved).in_words
+    alone = search_shape.influence(apart[:1], apart[:1] + 0.3)
+    assert np.isnan(alone.between_seeds) and "cannot say" in alone.in_words
+
+
+# --- in words -------------------------------------------------------------------------------------------------------
+
+
+def explained(*ruled_out: bool, runs: int = 200) -> list[search_shape.Explanation]:
+    names = ("generator-paper-tanh", "generator-product-tanh", "generator-random")
+    distances = (Estimate(0.8 + i / 10, 0.7, 1.2, runs) for i in range(3))
+    return [
+        search_shape.Explanation(name, distance, 0.01 if out else 0.5, out, 0)
+        for name, distance, out in zip(names, distances, ruled_out, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ruled_out", "words", "unsaid"),
+    [
+        (
+            (True, False, True),
+            ["but it is ruled out too, as is one other", "only *MSE times outputs, |tanh|* remains"],
+            "do",
+        ),
+        ((True, True, True), ["but every one of them, ours included, is ruled out"], "possible"),
+        ((False, True, True), ["(ours) is nearest to it and remains possible; the other 2 are"], "too"),
+        ((False, False, True), ["remains possible, as do *MSE times outputs, |tanh|*; the other is ruled out"], "too"),
+        ((False, False, False), ["none is ruled out"], "only"),
+    ],
+)
+def test_the_nearest_mechanism_is_not_called_possible_where_it_is_ruled_out(ruled_out, words, unsaid):
+    said = search_shape.standing(explained(*ruled_out), ours="generator-paper-tanh")
+    assert "*regressed on the MSE, |tanh|* (ours) is nearest" in said
+    assert all(word in said for word in words) and f" {unsaid} " not in said.replace(",", " ").replace(".", " ")
+
+
+def test_a_mechanism_of_too_few_searches_cannot_be_ruled_out_and_that_is_said():
+    few, enough = (explained(False, False, False, runs=runs) for runs in (10, 19))
+    assert search_shape.standing(few).endswith("none is ruled out. Too few searches were simulated to rule any out.")
+    assert "Too few" not in search_shape.standing(enough)
+    mixed = search_shape.standing([few[0], *explained(False, True, True)[1:]])
+    assert mixed.endswith("Too few searches of *regressed on the MSE, |tanh|* were simulated to rule them out.")
+
+
+def test_what_notebook_02_says_of_its_mechanism_is_true_of_the_committed_records():
+    text = " ".join((paths.NOTEBOOKS / "02_generator_tuner.py").read_text("utf-8").replace("\n#", " ").split())
+    assert "nearest to table 8 of those that notebook 06 tries, though its test rules this one out as well" in text
+    folder = paths.outputs().studies("full")
+    kept = {}
+    for mechanism in search_shape.mechanisms("generator"):
+        with np.load(folder / f"shape_{mechanism.name}.npz") as file:
+            kept[mechanism.name] = file["paths"] / 10_000
+    nearest = search_shape.explanations(search_shape.published_path("generator"), kept)[0]
+    assert nearest.mechanism == "generator-paper-tanh" and nearest.ruled_out

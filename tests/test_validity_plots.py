@@ -35,21 +35,30 @@ def test_the_last_days_are_dated_and_scattered_days_marked():
     assert "2024" in dense.get_xticklabels()[0].get_text()
 
 
-def test_lags_of_a_configuration_share_a_panel_and_are_drawn_whole():
+def test_lags_of_a_configuration_share_a_panel_with_every_seed_and_their_median():
     lags = len(replication.LAGS)
     name = replication.TABLE_NAMES["gan"] + ", row 17"
     other = replication.TABLE_NAMES["generator"] + ", row 18"
+    level = np.ones(lags)
+    seeds = np.array([0.9 * level, 0.9 * level, -0.8 * level])  # the mean, 0.33, is nobody's
     fig = replication_plots.lags(
-        {f"{other}, shuffled": np.full(lags, 0.1), f"{name}, chronological": np.full(lags, -0.4)}
-        | {f"{name}, shuffled": np.full(lags, 0.9)}
+        {other: {"shuffled": 0.1 * level[None]}, name: {"chronological": -0.4 * level[None], "shuffled": seeds}}
     )
     panels = visible(fig)
     assert [ax.get_title(loc="left") for ax in panels] == [other, name]
     low, high = panels[1].get_ylim()
-    assert low < -0.4 and high >= 1.1 and panels[0].get_ylim() == (low, high)
+    assert low < -0.8 and high >= 1.1 and panels[0].get_ylim() == (low, high)
     drawn = [line for line in panels[1].lines if len(line.get_xdata()) == lags]
     assert {line.get_color() for line in drawn} == {figures.COLOURS["gan"]}
-    assert len({str(line.get_linestyle()) for line in drawn}) == 2
+    thin = [line.get_ydata()[0] for line in drawn if line.get_marker() == "None"]
+    bold = {str(line.get_linestyle()): line.get_ydata()[0] for line in drawn if line.get_marker() != "None"}
+    assert thin == [0.9, 0.9, -0.8] and sorted(bold.values()) == [-0.4, 0.9] and len(bold) == 2
+    replication_plots.lags({}).draw_without_rendering()
+
+
+def test_a_constant_forecast_is_left_out_of_the_median():
+    values = np.array([[np.nan, np.nan], [0.2, np.nan], [0.4, np.nan]])
+    np.testing.assert_allclose(replication_plots.medians(values), [0.3, np.nan])
 
 
 def test_random_search_keeps_its_colour_among_the_simulated_searches():
