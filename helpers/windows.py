@@ -41,8 +41,8 @@ class Protocol:
     as_of : str
         ISO date of the last close used; later closes are as good as unknown.
     split : {"chronological", "shuffled"}
-        The last fifth of the closes is the test part (the papers' text), or a random fifth of the windows (what
-        their numbers fit).
+        The last fifth of the closes is the test part (the papers' text), or a random fifth of the windows (what the
+        generator paper's numbers fit).
     scale_on : {"all", "train"}
         Whose minimum and maximum scale the closes. The papers use the whole series, which lets the test part leak.
     tune_on : {"test", "validation"}

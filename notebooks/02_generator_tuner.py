@@ -22,7 +22,7 @@
 
 # %% tags=["parameters"]
 profile = "default"
-protocol = "described"  # "described": split in time, the papers' text; "published": shuffled, what their numbers fit
+protocol = "described"  # "described": split in time; "published": shuffled, as the generator paper's numbers
 symbol = "^GSPC"
 source = "auto"
 as_of = "2024-12-31"
@@ -291,14 +291,14 @@ Markdown("\n".join(f"- {who}: {what}" for who, what in said.items()))
 # %% [markdown]
 # ## 20 iterations
 #
-# MSE of every iteration, with the published run in grey.
+# MSE of every iteration, with the paper's run in grey.
 
 # %%
 fig = search_plots.mse_over_iterations(short, naive=naive["mse"], published=published.records("generator"))
 figures.save(
     fig,
     "G-fig10",
-    caption=f"MSE over {len(short)} iterations, the best marked, the published run in grey. {where}",
+    caption=f"MSE over {len(short)} iterations, the best marked, the paper's run in grey. {where}",
     ours=headline(short),
     published=str(paper),
     **saved,

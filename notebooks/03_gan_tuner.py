@@ -23,7 +23,7 @@
 
 # %% tags=["parameters"]
 profile = "default"
-protocol = "described"  # "described": split in time, the papers' text; "published": shuffled, what their numbers fit
+protocol = "described"  # "described": split in time; "published": shuffled, as the generator paper's numbers
 symbol = "^GSPC"
 source = "auto"
 as_of = "2024-12-31"
@@ -222,7 +222,7 @@ fig
 # %% [markdown]
 # ## 20 iterations: the errors
 #
-# The published run in grey. The paper prints MSEs; its RMSE follows from them, its MAE and R² are only in its
+# The paper's run in grey. The paper prints MSEs; its RMSE follows from them, its MAE and R² are only in its
 # figures.
 
 # %%
@@ -230,7 +230,7 @@ fig = search_plots.mse_over_iterations(short, tuner="gan", naive=naive["mse"], p
 figures.save(
     fig,
     "A-fig08",
-    caption=f"MSE of the GAN tuner over {len(short)} iterations, the best marked, the published run in grey. {where}",
+    caption=f"MSE of the GAN tuner over {len(short)} iterations, the best marked, the paper's run in grey. {where}",
     ours=headline(short),
     published=str(paper),
     **saved,
@@ -293,7 +293,7 @@ fig = search_plots.hyperparameters_over_iterations(short, tuner="gan", published
 figures.save(
     fig,
     "A-appC",
-    caption=f"Each hyperparameter over {len(short)} iterations, the published run in grey. {where}",
+    caption=f"Each hyperparameter over {len(short)} iterations, the paper's run in grey. {where}",
     ours=f"{len(short.drop_duplicates([*HYPERPARAMETERS]))} different configurations in {len(short)}",
     published=f"{len(theirs.drop_duplicates([*HYPERPARAMETERS]))} different configurations in {len(theirs)}",
     **saved,

@@ -20,7 +20,7 @@
 
 # %% tags=["parameters"]
 profile = "default"
-protocol = "described"  # "described": split in time, the papers' text; "published": shuffled, what the generator paper's numbers fit
+protocol = "described"  # "described": split in time; "published": shuffled, as the generator paper's numbers
 symbol = "^GSPC"
 source = "auto"
 as_of = "2024-12-31"

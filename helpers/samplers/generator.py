@@ -35,9 +35,10 @@ class GeneratorSampler(HistorySampler):
     The paper says that the loss "is influenced by the MSE". The MSE is a constant for automatic differentiation, so
     something else must carry the gradient; `feedback` names what, with v the value and raw the d + 1 outputs:
 
-    - "paper": mean((raw - v)^2), the outputs regressed on the value. It is the variant whose 20 steps look like the
-      published table 8: they start near 0, jump, swing and settle low, all hyperparameters together. What it learns is
-      to output the level of the error; that says nothing about where errors are small.
+    - "paper": mean((raw - v)^2), the outputs regressed on the value. Of the variants tried, its 20
+      steps look most like the published table 8: they start near 0, jump, swing and settle low, all hyperparameters
+      together; notebook 06 rules it out all the same. What it learns is to output the level of the error; that says
+      nothing about where errors are small.
     - "product": v * mean|raw|.
     - "reinforce": an honest gradient. The policy is N(raw, 0.1^2) on the raw outputs, of which an action is drawn; the
       loss is advantage * log density(action), and the advantage is the value less the mean of the last ten before it,
