@@ -190,8 +190,9 @@ def tiles() -> list[Tile]:
             f"{series['change_ratio']:.4f} times",
             f"the error of {NAIVE}",
             f"is the squared error (of returns) of an LSTM that forecasts the day's change and is tuned without the "
-            f"test days ({series['name']}, {series['days']:,} days); a mere drift has {series['drift_ratio']:.4f} times. One "
-            f"that forecasts the close itself, as in the papers: {figures.number(series['level_ratio'], 3)} times.",
+            f"test days ({series['name']}, {series['days']:,} days); a mere drift has {series['drift_ratio']:.4f} "
+            "times. One that forecasts the close itself, as in the papers: "
+            f"{figures.number(series['level_ratio'], 3)} times.",
         ),
         Tile(
             f"{counts[VERDICTS[0]]} of {sum(counts.values())}",

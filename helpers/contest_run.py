@@ -29,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m helpers.contest_run", description="Hold contests of tuners.")
     parser.add_argument("--real", default="", help="with trainings: space:protocol:seeds[:evaluations], several")
     parser.add_argument("--surrogate", default="", help="on the tabular benchmark, written likewise")
+    parser.add_argument("--trees", default="", help="on the benchmark's trees alone, written likewise")
     parser.add_argument("--tuners", default="", help="names; all of them unless given")
     parser.add_argument("--profile", default="full", choices=reproduce.PROFILES, help="whose records")
     parser.add_argument("--evaluations", type=int, default=EVALUATIONS, help="of a search that does not say")
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tuners = contest_report.parse_tuners(options.tuners)
         asked = [
             (kind, a)
-            for kind in ("surrogate", "real")
+            for kind in ("surrogate", "trees", "real")
             for a in contest_report.parse(getattr(options, kind), evaluations=options.evaluations)
         ]
         if not asked:
@@ -57,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 problem = Trained(dataset, a.space, epochs=values["epochs"])
             else:
                 naive = {dataset.data_sha256: dataset.naive_metrics()["mse"]}
-                problem = contest_report.tabular(*a.problem, naive=naive)
+                model = "trees" if kind == "trees" else "mixed"
+                problem = contest_report.tabular(*a.problem, naive=naive, model=model)
             path = contest.records_path(paths.outputs(options.output).studies(options.profile), problem)
             seeds = range(options.seed, options.seed + a.seeds)
             contest.hold(path, problem, tuners, seeds, evaluations=a.evaluations, **given)

@@ -552,8 +552,8 @@ def write_index(outputs: Outputs) -> Path:
         "",
         "Every figure and table of both papers beside ours. This page is generated; its numbers and captions come from "
         "the notebook that made the file. Items that depend on how the data is split appear once per protocol: "
-        "**described** follows the papers' text (chronological split), **published** what the generator paper's numbers "
-        "fit (shuffled split). Errors are in scaled units unless a unit is given.",
+        "**described** follows the papers' text (chronological split), **published** what the generator paper's "
+        "numbers fit (shuffled split). Errors are in scaled units unless a unit is given.",
         "",
         f"{len(ITEMS) - len(missing)} of {len(ITEMS)} items are here."
         + (" Missing: " + ", ".join(missing) + "." if missing else " None is missing."),

@@ -328,6 +328,10 @@ def test_the_command_holds_a_contest_and_says_what_is_wrong(tmp_path, caplog):
     assert contest_run.main([*written, *asked]) == 0
     path = tmp_path / "data" / "studies" / "smoke" / "contest_surrogate_generator_described.jsonl"
     assert len(contest.recorded(path, "generator", evaluations=3)) == 2 * 2 * 3
+    assert contest_run.main([*written, "--trees", "generator:described:1", *asked[2:]]) == 0
+    other = contest.recorded(path.with_stem(f"{path.stem}_trees"), "generator", evaluations=3)
+    first = contest.recorded(path, "generator", evaluations=3).query("seed == 0")
+    assert len(other) == len(first) == 6 and (other["mse"].to_numpy() != first["mse"].to_numpy()).all()
     assert contest_run.main([*written, "--real", "generator:described"]) == 1
     assert "such as generator:described:10" in caplog.text
     assert contest_run.main(written) == 1 and "Name at least one contest" in caplog.text
