@@ -173,8 +173,9 @@ What no model can predict is the noise above.
 ## What to bear in mind
 
 - One training each: the least MSE of the table owes something to a lucky seed.
-- Seconds were measured on a machine that other work shared, and pauses count into `seconds`: use `cpu_seconds`. They
-  belong to one kind of processor and to the compiled engine, and compare configurations, not machines.
+- Seconds were measured on several machines that other work shared, some about twice as fast as others, and pauses count
+  into `seconds`: use `cpu_seconds`, and only for sums over many trainings or differences of more than that. They belong
+  to the compiled engine.
 - Errors in points over errors in scaled units give the range of the closes; no closes are in the files.
 - A surrogate is smooth or stepped where the trainings are not; a contest on it is to be confirmed by real trainings.
 

@@ -273,7 +273,7 @@ class Surrogate:
         return 10.0 ** self._mse.at(self._point(config))
 
     def seconds(self, config: LstmConfig | Mapping[str, Any]) -> float:
-        """Predicted processor seconds of the training on the benchmark's machine."""
+        """Predicted processor seconds of the training, on the average of the benchmark's machines."""
         return 10.0 ** self._seconds.at(self._point(config))
 
     def failure(self, config: LstmConfig | Mapping[str, Any]) -> float:
