@@ -68,8 +68,8 @@ class HybridSampler(HistorySampler):
 
     The settings were chosen on the generator paper's space under `described` alone. There, without the moves of step 3
     (`polish=False`), the generator's points lead to better configurations than uniform ones (`generator=False`); the
-    moves are worth more than either, and make up for a missing generator: in the contest of notebook 07 (B-tab03) the
-    sampler does as well without it.
+    moves are worth more than either, and there make up for a missing generator. In the contest of notebook 07 (B-tab03)
+    it makes no difference that can be told in the generator paper's space, and a small one for the better in the GAN's.
 
     Parameters
     ----------
