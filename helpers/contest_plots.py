@@ -341,7 +341,7 @@ def random_best(
         handles = [
             Line2D([], [], color="#444444", lw=1.8, label="median of the tuner named"),
             Line2D([], [], color=grey, lw=1.2, label="random: median best of n"),
-            Line2D([], [], color="#E3E3E3", lw=7, label="its 95 % band, for all n together"),
+            Line2D([], [], color="#E3E3E3", lw=7, label="random: band of that median"),
             Line2D([], [], color=grey, lw=1.0, ls="--", label="random: expected best of n"),
         ]
         _explain(fig, "n, configurations evaluated", label, handles)

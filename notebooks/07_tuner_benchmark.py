@@ -471,6 +471,8 @@ median_thinking = "; ".join(f"{figures.LABELS[t]} {thinking[t]:.2g} s" for t in 
 hopeful = summaries[first].set_index("tuner")
 beyond = [t for t, row in answer_of.items() if row and contest_report.word(row) == "better than"]
 parted = contest_report.pair(finals, "hybrid", "hybrid_uniform")
+met_blind = contest_report.pair(finals, "gan", "gan_blind")
+judged = contest_report.standing(finals, "gan", "gan_blind", "itself without") if met_blind else ""
 blind = calibration.base.value * (1 - calibration.base.value)
 real_words = "; ".join(
     f"{name_of(p)} (seeds: {len(f.dropna())}): "
@@ -492,15 +494,16 @@ Markdown(f"""
   in real trainings: {in_trainings or "none recorded"}. A reviewer should ask for random search, for paired seeds and
   for the feedback switched off wherever a tuner is proposed.
 - **Better than random search beyond chance**, on average over the problems and each tuner for itself:
-  {", ".join(figures.LABELS[t] for t in beyond) or "none"}.
+  {"; ".join(figures.LABELS[t] for t in beyond) or "none"}.
 - **The papers' tuners**: {standings or "not in this run"}. In the first problem, {name_of(first)}, the best tuner's
   median error, the lowest of {evaluations} trainings, is
   {contest_report.over_naive(hopeful["best"].min(), naive[first])}.
 - **The feedback.** The generator with it, beside {fed or "–"}. Mean cosine of the updates with the way downhill (1:
   straight downhill, 0: no direction): {pointing}.
-- **The GAN's discriminator** ranks a proposal that turns out well over one that does not with probability
-  {calibration.rank:.2f}; it has a Brier score of {figures.number(calibration.brier)}, where always saying the
-  share of all, {calibration.base:.2f}, would have {figures.number(blind)}.
+- **The GAN's discriminator.** With it the GAN is {judged or "not in this run"}. It ranks a proposal that turns out well
+  over one that does not with probability {calibration.rank:.2f}; it has a Brier score of
+  {figures.number(calibration.brier)}, where always saying the share of all, {calibration.base:.2f}, would have
+  {figures.number(blind)}.
 - **The hybrid.** On the benchmark: {contest_report.aim(finals)} On the surrogate's trees alone:
   {contest_report.aim(by_trees)} With real trainings: {contest_report.aim(real_finals)} Beside the same without its
   generator: {contest_report.standing(finals, "hybrid", "hybrid_uniform", "it") if parted else "not in this run"}.
