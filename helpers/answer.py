@@ -171,7 +171,7 @@ def tiles() -> list[Tile]:
     counts = verdicts()
     return [
         Tile(
-            " and ".join(f"{100 * tuners.mean(t):.0f}\N{NO-BREAK SPACE}%" for t in tuners.better),
+            " and ".join(f"{_percent(tuners.mean(t))}\N{NO-BREAK SPACE}%" for t in tuners.better),
             "of the searches",
             f"of the generator and of the GAN beat random search with the same seed; 50 % is a draw. {_where(tuners)}",
         ),
@@ -204,13 +204,18 @@ def tiles() -> list[Tile]:
     ]
 
 
+def _percent(share: float) -> str:
+    """A share in percent, rounded as notebook 07 prints it: to two digits first."""
+    return f"{100 * float(f'{share:.2f}'):.0f}"
+
+
 def _where(tuners: Contest) -> str:
     """What the contest's shares are of, and how far they lie apart."""
     of = f"{tuners.seeds} seeds with 20 trials on the benchmark of notebook 07"
     if len(tuners.problems) == 1:
         return f"{of} ({tuners.problems[0]})."
     ranges = [
-        f"{100 * min(s.value for s in shares):.0f} to {100 * max(s.value for s in shares):.0f}"
+        f"{_percent(min(s.value for s in shares))} to {_percent(max(s.value for s in shares))}"
         for shares in tuners.better.values()
     ]
     return (
