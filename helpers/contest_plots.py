@@ -58,7 +58,9 @@ def _log(axis: Any, most: int = 8) -> None:
     low, high = axis.get_view_interval()
     decades = math.log10(high / low) if low > 0 else 10.0
     steps = ((0.45, (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9)), (1.0, (1, 1.5, 2, 3, 5, 7)), (1.8, (1, 2, 5)))
-    subs = next((s for limit, s in steps if decades * 6 < limit * most), (1,))
+    # One power of ten alone would leave the scale to be guessed.
+    sparse = (1, 3) if math.floor(math.log10(high)) - math.ceil(math.log10(max(low, 1e-300))) < 1 else (1,)
+    subs = next((s for limit, s in steps if decades * 6 < limit * most), sparse)
     axis.set_major_locator(ticker.LogLocator(subs=subs, numticks=most))
     axis.set_minor_locator(ticker.NullLocator())
     axis.set_major_formatter(ticker.FuncFormatter(_plain))
