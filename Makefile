@@ -115,7 +115,7 @@ lint: $(STAMP)  ## ruff (notebooks included), format, links of all Markdown and 
 	@$(PY) -m codespell_lib
 
 test: lint  ## lint, unit and property tests, the samplers' contract suite, the notebooks in profile smoke
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 doctor: $(STAMP)  ## look for damage in records, closes, figures, tables and notebooks; REPAIR=file keeps what is whole
 	@$(PY) -m helpers.doctor $(if $(REPAIR),--repair $(call quoted,$(REPAIR)))

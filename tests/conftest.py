@@ -23,6 +23,11 @@ def make_prices(n: int = 400, *, seed: int = 0, symbol: str = "^TEST") -> Prices
     return Prices(symbol, close, "file", closes_sha256(close), f"{symbol} synthetic closes, {n} rows")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The notebooks, which take longest, first: `make test` gives whole files to its workers in this order."""
+    items.sort(key=lambda item: item.path.name != "test_notebooks.py")
+
+
 @pytest.fixture(scope="session")
 def short_prices() -> Prices:
     """400 synthetic closes."""

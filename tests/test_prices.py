@@ -320,7 +320,7 @@ def test_just_enough_rows_are_enough(tmp_path):
         (b"Date,Close,close\n2000-01-03,1,2\n", "has 2 columns named Close: Close, close"),
         (b"Date,date,Close\n", "has 2 columns named Date: Date, date"),
         (b"Date,Adj Close\n", "needs the columns Date and Close"),
-        (gzip.compress(b"Date,Close\n"), "is a compressed file"),
+        (gzip.compress(b"Date,Close\n", mtime=0), "is a compressed file"),
         (b"PK\x03\x04rest", "is a compressed file"),
         (b"\x7fELF\x00\x00\x00", "is a binary file"),
         (b"Date,Close\n2000-01-03,\xff\xfe\n", "is not UTF-8 text"),
