@@ -418,18 +418,13 @@ def fronts(tables: Mapping[Problem, pd.DataFrame], naive: Mapping[Problem, float
         return fig
 
 
-def agreement(ranks: Mapping[Problem, tuple[pd.Series, pd.Series]]) -> Figure:
-    """Mean ranks of the tuners on the tabular benchmark and in real trainings, one panel a problem that has both."""
+def agreement(ranks: Mapping[str, tuple[pd.Series, pd.Series]]) -> Figure:
+    """Mean ranks of the tuners on the tabular benchmark and in real trainings, one panel a title."""
     with style():
-        fig, axes = _grid(list(ranks), 3.0, 2.9, beside=3.2)
-        for problem, ax in axes.items():
-            one, other = ranks[problem]
-            if one.empty:
-                ax.text(
-                    0.5, 0.5, "no problem was\nevaluated both ways", transform=ax.transAxes, ha="center", va="center"
-                )
-                ax.set_axis_off()
-                continue
+        fig, axes = new(max(6.2, 3.2 + 3.0 * len(ranks)), 3.9, 1, max(1, len(ranks)), squeeze=False)
+        panels = dict(zip(ranks, axes[0], strict=False))
+        for title, ax in panels.items():
+            one, other = ranks[title]
             last = max(2, len(one)) + 0.5
             ax.plot([0.5, last], [0.5, last], color="#777777", lw=0.8)
             for tuner in one.index:
@@ -439,9 +434,14 @@ def agreement(ranks: Mapping[Problem, tuple[pd.Series, pd.Series]]) -> Figure:
             ax.set_xlim(0.5, last)
             ax.set_ylim(0.5, last)
             ax.set_aspect("equal")
+            ax.set_title(title, fontsize=9.5)
             for axis in (ax.xaxis, ax.yaxis):
                 axis.set_major_locator(ticker.MaxNLocator(6, integer=True))
+        if not panels:
+            said = "no problem was\nevaluated both ways"
+            axes[0, 0].text(0.5, 0.5, said, transform=axes[0, 0].transAxes, ha="center", va="center")
+            axes[0, 0].set_axis_off()
         fig.supxlabel("Mean rank on the tabular benchmark (1 is best)", fontsize=10)
         fig.supylabel("Mean rank in real trainings", fontsize=10)
-        _legend(fig, axes, loc="outside right center", ncols=1)
+        _legend(fig, panels, loc="outside right center", ncols=1)
         return fig

@@ -26,6 +26,8 @@ ABLATIONS = (
     ("gan", "gan_blind"),
     ("hybrid", "hybrid_uniform"),
 )
+DRAWN = "drawn"  # the kind of surrogate that the contest is held on: every seed has a landscape of its own
+CHECKS = {"mixed": "mean of both regressions", "trees": "trees alone"}  # other kinds: does the lead rest on that one?
 TUNED_ON: Problem = ("generator", "described")  # the hybrid's settings were chosen on it, with other seeds
 
 
@@ -85,7 +87,7 @@ def tabular(
     *,
     naive: Mapping[str, float] | None = None,
     noise: bool = True,
-    model: str = surrogate.MODELS[0],
+    kind: str = DRAWN,
 ) -> Tabular:
     """The benchmark's surrogate as a problem, with the noise of trainings where it was measured.
 
@@ -95,17 +97,18 @@ def tabular(
     naive : mapping of str to float, optional
         Checksum of closes -> MSE of yesterday's close on them.
     noise : bool
-    model : str
-        See `surrogate.Surrogate`.
+    kind : str
+        "drawn", where each seed has a landscape of its own, see `Surrogate.drawn`, or a model of `surrogate.Surrogate`.
 
     Raises
     ------
     benchmark.BenchmarkError
         If the benchmark holds too few trainings.
     ValueError
-        For an unknown model.
+        For an unknown kind.
     """
-    fitted = surrogate.Surrogate(space, protocol, model=model)
+    drawn = kind == DRAWN
+    fitted = surrogate.Surrogate(space, protocol, model=surrogate.MODELS[0] if drawn else kind)
     measured = None
     if noise:
         try:
@@ -114,14 +117,15 @@ def tabular(
             measured = None
     closes = benchmark.table(space, protocol)["data_sha256"].iloc[0]
     cube = UnitCube(lstm_space(space))
-    probed = [fitted.mse(config_from_params(cube.decode(np.full(len(cube), u)))) for u in (0.2, 0.5, 0.8)]
+    example = fitted.drawn(0) if drawn else fitted
+    probed = [example.mse(config_from_params(cube.decode(np.full(len(cube), u)))) for u in (0.2, 0.5, 0.8)]
     identity = {
         "surrogate": [fitted.trainings, *(float(f"{value:.4g}") for value in probed)],
         "noise": None if measured is None else float(f"{measured.sd:.4g}"),
     }
     known = (naive or {}).get(closes, math.nan)
-    variant = "" if model == surrogate.MODELS[0] else model
-    return Tabular(fitted, space, protocol, noise=measured, identity=identity, naive=known, variant=variant)
+    about = {"identity": identity, "naive": known, "variant": "" if kind == surrogate.MODELS[0] else kind}
+    return Tabular(fitted, space, protocol, noise=measured, drawn=drawn, **about)
 
 
 # Tables.

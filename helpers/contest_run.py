@@ -1,7 +1,7 @@
 """Holds contests from the command line, into the records that notebook 07 reads.
 
     python -m helpers.contest_run --real generator:described:10 --jobs 1 --profile full
-    python -m helpers.contest_run --surrogate "generator:described:100 gan:described:100" --tuners "random gan"
+    python -m helpers.contest_run --drawn "generator:described:100 gan:described:100" --tuners "random gan"
 
 Interrupted or killed, the same command goes on. Records are one file a problem, so that different problems may be run
 at the same time; a second command for the same one is refused.
@@ -30,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--real", default="", help="with trainings: space:protocol:seeds[:evaluations], several")
     parser.add_argument("--surrogate", default="", help="on the tabular benchmark, written likewise")
     parser.add_argument("--trees", default="", help="on the benchmark's trees alone, written likewise")
+    parser.add_argument(
+        "--drawn", default="", help="on landscapes drawn from the benchmark's process, written likewise"
+    )
     parser.add_argument("--tuners", default="", help="names; all of them unless given")
     parser.add_argument("--profile", default="full", choices=reproduce.PROFILES, help="whose records")
     parser.add_argument("--evaluations", type=int, default=EVALUATIONS, help="of a search that does not say")
@@ -46,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tuners = contest_report.parse_tuners(options.tuners)
         asked = [
             (kind, a)
-            for kind in ("surrogate", "trees", "real")
+            for kind in ("drawn", "surrogate", "trees", "real")
             for a in contest_report.parse(getattr(options, kind), evaluations=options.evaluations)
         ]
         if not asked:
@@ -58,8 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 problem = Trained(dataset, a.space, epochs=values["epochs"])
             else:
                 naive = {dataset.data_sha256: dataset.naive_metrics()["mse"]}
-                model = "trees" if kind == "trees" else "mixed"
-                problem = contest_report.tabular(*a.problem, naive=naive, model=model)
+                kind = "mixed" if kind == "surrogate" else kind
+                problem = contest_report.tabular(*a.problem, naive=naive, kind=kind)
             path = contest.records_path(paths.outputs(options.output).studies(options.profile), problem)
             seeds = range(options.seed, options.seed + a.seeds)
             contest.hold(path, problem, tuners, seeds, evaluations=a.evaluations, **given)

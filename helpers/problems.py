@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -74,27 +75,43 @@ class Tabular(Problem):
     Parameters
     ----------
     surrogate
-        With `mse`, `seconds` and `fails`, each of an `LstmConfig`.
+        With `mse`, `seconds` and `fails`, each of an `LstmConfig`; for `drawn` also with a method of that name, such as
+        that of `surrogate.Surrogate`.
     space, protocol, identity, naive, variant
         See `Problem`.
     noise, optional
         With `draw(level, rng)`: a residual of log10 MSE at that level, such as `surrogate.measured_noise`. A
         configuration and a seed have one residual, as they have one training. Without it there is no noise.
+    drawn : bool
+        Every seed has a landscape of its own, `surrogate.drawn(seed)`, the same for all tuners.
     """
 
     def __init__(
-        self, surrogate: Any, space: str, protocol: str, *, noise: Any = None, variant: str = "", **about: Any
+        self,
+        surrogate: Any,
+        space: str,
+        protocol: str,
+        *,
+        noise: Any = None,
+        drawn: bool = False,
+        variant: str = "",
+        **about: Any,
     ) -> None:
         super().__init__(space, protocol, **about)
-        self.surrogate, self.noise, self.variant = surrogate, noise, variant
+        self.surrogate, self.noise, self.drawn, self.variant = surrogate, noise, drawn, variant
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[Callable[[LstmConfig, int], Measurement]]:
+        @functools.lru_cache(maxsize=1)  # a search has one seed
+        def landscape(seed: int) -> Any:
+            return self.surrogate.drawn(seed)
+
         def measure(config: LstmConfig, seed: int) -> Measurement:
-            seconds = float(self.surrogate.seconds(config))
-            if self.surrogate.fails(config):
+            surrogate = landscape(seed) if self.drawn else self.surrogate
+            seconds = float(surrogate.seconds(config))
+            if surrogate.fails(config):
                 return Measurement(math.nan, seconds, "the surrogate says that it fails")
-            mse = float(self.surrogate.mse(config))
+            mse = float(surrogate.mse(config))
             if self.noise is not None:
                 rng = np.random.default_rng([seed, zlib.crc32(repr(config).encode())])
                 mse *= 10.0 ** self.noise.draw(math.log10(mse), rng)

@@ -5,10 +5,15 @@ what a training takes seconds to tell. It is the mean of two regressions of unli
 tuner meets merely its own assumptions: a Gaussian process, which is smooth, and extremely randomised trees, which are
 steps. Both are fitted by scikit-learn when the benchmark is loaded, to the logarithms of the measurements.
 `cross_validate` says how far their predictions are from trainings that they have not seen.
+
+A regression is smoother than what it predicts: its valleys are too shallow, and it has no ridges between them that the
+trainings did not show. `Surrogate(space).drawn(seed)` is a landscape as rough as the true one may be: a function drawn
+from the process's posterior, which differs from the mean by what the trainings leave open.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 import warnings
 from collections.abc import Mapping
@@ -30,6 +35,7 @@ MODELS = ("mixed", "process", "trees")
 TREES = 200
 ROWS_FOR_KERNEL = 300  # the kernel's length scales are fitted to the first rows, a random sample, the process to all
 FEWEST = 20  # trainings that a surrogate is fitted to, at least
+FEATURES = 2048  # cosines that a function drawn from a process is made of
 NEIGHBOURS = 10  # repeated configurations of about the same error, from which noise is drawn
 
 
@@ -61,17 +67,67 @@ class Process:
             fitted = GaussianProcessRegressor(kernel, normalize_y=True).fit(x[first], y[first])
         model = GaussianProcessRegressor(fitted.kernel_, normalize_y=True, optimizer=None).fit(x, y)
         amplitude = fitted.kernel_.k1.k1.constant_value
+        self.amplitude, self.noise = float(amplitude), float(fitted.kernel_.k2.noise_level)  # variances, of scaled y
         self.scales = math.sqrt(5.0) / np.broadcast_to(fitted.kernel_.k1.k2.length_scale, (d,))
         self.points = x * self.scales
-        self.weights = amplitude * float(y.std() or 1.0) * model.alpha_.ravel()
-        self.mean = float(y.mean())
+        self.mean, self.spread = float(y.mean()), float(y.std() or 1.0)
+        self.values = (y - self.mean) / self.spread
+        self.weights = amplitude * self.spread * model.alpha_.ravel()
 
     def at(self, u: np.ndarray) -> float:
         """The mean at a point, shape (d,)."""
-        difference = self.points - u * self.scales
+        return self.mean + float(self._near(u * self.scales) @ self.weights)
+
+    def _near(self, scaled: np.ndarray) -> np.ndarray:
+        """The kernel, without its amplitude, between a scaled point and all trainings, shape (n,)."""
+        difference = self.points - scaled
         squared = np.einsum("ij,ij->i", difference, difference)
         r = np.sqrt(squared)
-        return self.mean + float(((1.0 + r + squared / 3.0) * np.exp(-r)) @ self.weights)
+        return (1.0 + r + squared / 3.0) * np.exp(-r)
+
+    def draw(self, seed: int) -> Drawn:
+        """A function from the posterior, always the same for one seed."""
+        return Drawn(self, np.random.default_rng([seed, 5]))
+
+
+class Drawn:
+    """One function from the posterior of a process.
+
+    Parameters
+    ----------
+    process : Process
+    rng : numpy.random.Generator
+
+    Notes
+    -----
+    With g drawn from the prior and e from the noise, g + k(., X) (K + s I)^-1 (y - g(X) - e) is a draw from the
+    posterior (Matheron's rule; Wilson et al., Efficiently sampling functions from Gaussian process posteriors, ICML
+    2020). g is a sum of cosines with frequencies from the kernel's spectral density, which for a Matern kernel of
+    smoothness 2.5 is Student's t with 5 degrees of freedom (Rahimi and Recht, NeurIPS 2007).
+    """
+
+    def __init__(self, process: Process, rng: np.random.Generator) -> None:
+        from scipy.linalg import cho_factor, cho_solve
+        from threadpoolctl import threadpool_limits
+
+        n, d = process.points.shape
+        self.process = process
+        # Scaled points hold sqrt(5): a Student's t is a normal over sqrt(chi^2 / 5), and both cancel.
+        self.frequencies = rng.standard_normal((FEATURES, d)) / np.sqrt(rng.chisquare(5.0, (FEATURES, 1)))
+        self.phases = rng.uniform(0.0, 2.0 * math.pi, FEATURES)
+        self.waves = rng.standard_normal(FEATURES) * math.sqrt(2.0 * process.amplitude / FEATURES)
+        with threadpool_limits(1):  # sums in one order: the same numbers again
+            prior = np.cos(process.points @ self.frequencies.T + self.phases) @ self.waves
+            covariance = process.amplitude * np.array([process._near(point) for point in process.points])
+            covariance[np.arange(n), np.arange(n)] += process.noise
+            missing = process.values - prior - math.sqrt(process.noise) * rng.standard_normal(n)
+            self.weights = process.amplitude * cho_solve(cho_factor(covariance, lower=True), missing)
+
+    def at(self, u: np.ndarray) -> float:
+        """The function at a point, shape (d,)."""
+        p, scaled = self.process, u * self.process.scales
+        prior = float(np.cos(self.frequencies @ scaled + self.phases) @ self.waves)
+        return p.mean + p.spread * (prior + float(p._near(scaled) @ self.weights))
 
 
 class Trees:
@@ -141,6 +197,19 @@ class Regression:
     def at(self, u: np.ndarray) -> float:
         """The prediction at a point, shape (d,)."""
         return sum(member.at(u) for member in self.members) / len(self.members)
+
+    def draw(self, seed: int) -> Drawn:
+        """A function from the process's posterior.
+
+        Raises
+        ------
+        ValueError
+            If there is no process.
+        """
+        for member in self.members:
+            if isinstance(member, Process):
+                return member.draw(seed)
+        raise ValueError("Trees have no posterior to draw a function from; the models mixed and process have one.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,6 +309,8 @@ class Surrogate:
         model: str = "mixed",
         folder: Path = benchmark.FOLDER,
     ) -> None:
+        from threadpoolctl import threadpool_limits
+
         self.name, self.protocol, self.model = space, protocol, model
         self.space = lstm_space(space)
         self._cube = UnitCube(self.space)
@@ -251,8 +322,9 @@ class Surrogate:
                 f"surrogate needs {FEWEST}."
             )
         self.trainings = len(frame)
-        self._mse = Regression(x[good], np.log10(frame["mse"].to_numpy()[good]), model=model)
-        self._seconds = Process(x[good], np.log10(frame["cpu_seconds"].to_numpy()[good]))
+        self._mse: Regression | Drawn = Regression(x[good], np.log10(frame["mse"].to_numpy()[good]), model=model)
+        with threadpool_limits(1):
+            self._seconds = Process(x[good], np.log10(frame["cpu_seconds"].to_numpy()[good]))
         self._failure = None if good.all() else Trees(x, (~good).astype(float))
         self._seed = noise
         self._noise = None if noise is None else measured_noise(space, protocol, folder=folder)
@@ -267,6 +339,21 @@ class Surrogate:
         level = self._mse.at(self._point(params))
         rng = np.random.default_rng([self._seed, trial.number])
         return 10.0 ** (level + self._noise.draw(level, rng))
+
+    def drawn(self, seed: int) -> Surrogate:
+        """The same benchmark with one possible landscape of the errors: a function drawn from the process's posterior.
+
+        Seconds and failures stay as predicted. Where many trainings are near, the landscape is that of the mean; where
+        there are none it goes up and down as errors do between configurations.
+
+        Raises
+        ------
+        ValueError
+            If the model has no process.
+        """
+        other = copy.copy(self)
+        other._mse = self._mse.draw(seed)
+        return other
 
     def mse(self, config: LstmConfig | Mapping[str, Any]) -> float:
         """Predicted MSE, scaled units, of a configuration or of parameters of the space."""

@@ -203,6 +203,39 @@ def test_the_process_is_scikit_learns():
     assert np.allclose([ours.at(u) for u in at], theirs.predict(at), atol=1e-6)
 
 
+def test_drawn_functions_have_the_posteriors_mean_and_deviation():
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import ConstantKernel, Matern
+
+    rng = np.random.default_rng(3)
+    x = rng.random((40, 2)) * np.array([0.5, 1.0])  # nothing is known beyond x_1 = 0.5
+    process = Process(x, np.sin(6 * x[:, 0]) + x[:, 1] + rng.normal(0, 0.05, 40))
+    at = np.array([[0.25, 0.5], [0.45, 0.9], [0.7, 0.5], [1.0, 0.0]])
+    found = np.array([[f.at(u) for u in at] for f in map(process.draw, range(400))])
+    kernel = ConstantKernel(process.amplitude) * Matern(math.sqrt(5.0) / process.scales, nu=2.5)
+    theirs = GaussianProcessRegressor(kernel, alpha=process.noise, optimizer=None).fit(x, process.values)
+    mean, deviation, one = *theirs.predict(at, return_std=True), process.spread
+    assert np.allclose(found.mean(0), [process.at(u) for u in at], atol=4 * one * deviation.max() / 20)
+    assert np.allclose(found.mean(0), process.mean + one * mean, atol=4 * one * deviation.max() / 20)
+    assert np.allclose(found.std(0), one * deviation, rtol=0.15)
+    assert deviation[-1] > 2 * deviation[0], "the draws differ where no training is"
+    assert process.draw(7).at(at[0]) == found[7, 0] and len(np.unique(found[:, 0])) == 400
+
+
+def test_a_drawn_function_is_as_steep_as_the_kernel_says():
+    """Mean square of the differences over a short way, prior alone: 2 (k(0) - k(r)) of the Matern kernel."""
+    far = np.full((2, 1), 50.0)
+    process = Process(far + np.array([[0.0], [0.01]]), np.array([0.0, 1.0]))
+    process.scales, process.amplitude = np.array([math.sqrt(5.0)]), 1.0  # length scale 1
+    process.points, process.noise, process.spread = far * math.sqrt(5.0), 1.0, 1.0
+    ways = [
+        f.at(np.array([0.3])) - f.at(np.array([0.0]))
+        for f in map(process.draw, range(1500))
+    ]  # fmt: skip
+    r = 0.3 * math.sqrt(5.0)
+    assert np.mean(np.square(ways)) == pytest.approx(2 * (1 - (1 + r + r * r / 3) * math.exp(-r)), rel=0.12)
+
+
 def test_the_trees_are_scikit_learns():
     from sklearn.ensemble import ExtraTreesRegressor
 
@@ -239,6 +272,20 @@ def test_it_is_an_objective_and_the_same_again(made_up, folder):
     assert failed and all(t.params["dropout_rate"] > 0.7 for t in failed)
     assert study.trials[0].user_attrs["seconds"] == made_up.seconds(study.trials[0].params)
     assert study.best_value == made_up.mse(study.best_params)
+
+
+def test_a_drawn_landscape_is_an_objective_near_the_mean_where_much_is_known(made_up, folder):
+    one, again, other = made_up.drawn(1), Surrogate("generator", folder=folder).drawn(1), made_up.drawn(2)
+    configs = [c for c in (benchmark.configuration("generator", i) for i in range(500, 560)) if c.dropout_rate < 0.9]
+    logs = [np.log10([s.mse(c) for c in configs]) for s in (one, again, other, made_up)]
+    assert (logs[0] == logs[1]).all() and (logs[0] != logs[2]).all()
+    assert 0.0 < np.abs(logs[0] - logs[3]).mean() < 0.2  # decades; the law spans 2.5
+    assert [one.seconds(c) for c in configs] == [made_up.seconds(c) for c in configs]
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    study.optimize(one, n_trials=10)
+    assert study.best_value == one.mse(study.best_params) != made_up.mse(study.best_params)
+    with pytest.raises(ValueError, match="Trees have no posterior"):
+        Surrogate("generator", model="trees", folder=folder).drawn(0)
 
 
 def test_noise_is_that_of_the_repeats_and_belongs_to_the_trial(folder, made_up):

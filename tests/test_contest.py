@@ -142,6 +142,21 @@ def test_the_noise_of_a_surrogate_belongs_to_configuration_and_seed():
     assert len(np.unique(residuals.round(9))) == 4
 
 
+def test_a_drawn_landscape_belongs_to_the_seed():
+    class Drawing(Bowl):
+        def drawn(self, seed):
+            other = Drawing()
+            other.mse = lambda config: (1.0 + seed) * self.mse(config)
+            return other
+
+    bowl = Drawing()
+    problem = problems.Tabular(bowl, "generator", "described", drawn=True, identity={})
+    configs = [config_from_params(UnitCube(lstm_space("generator")).decode(np.full(6, u))) for u in (0.3, 0.5)]
+    with problem.opened() as measure:
+        for seed in (0, 3, 0):
+            assert [measure(config, seed).mse for config in configs] == [(1 + seed) * bowl.mse(c) for c in configs]
+
+
 # Many searches.
 
 

@@ -312,11 +312,11 @@ def test_feedback_and_the_gans_parts_are_drawn():
 
 def test_agreement_is_drawn_rank_against_rank():
     ranks = contest_stats.mean_ranks(FINALS)
-    fig = contest_plots.agreement({ONE: (ranks, ranks)})
+    fig = contest_plots.agreement({"one": (ranks, ranks), "other": (ranks, ranks)})
+    assert [ax.get_title(loc="left") for ax in fig.axes[:2]] == ["one", "other"]
     assert lines_of(fig.axes[0])["Hybrid"].get_xdata()[0] == lines_of(fig.axes[0])["Hybrid"].get_ydata()[0] == 1.0
     fig.canvas.draw()
-    empty = pd.Series(dtype=float)
-    contest_plots.agreement({ONE: (empty, empty)}).canvas.draw()
+    contest_plots.agreement({}).canvas.draw()
 
 
 # The command.
@@ -332,6 +332,11 @@ def test_the_command_holds_a_contest_and_says_what_is_wrong(tmp_path, caplog):
     other = contest.recorded(path.with_stem(f"{path.stem}_trees"), "generator", evaluations=3)
     first = contest.recorded(path, "generator", evaluations=3).query("seed == 0")
     assert len(other) == len(first) == 6 and (other["mse"].to_numpy() != first["mse"].to_numpy()).all()
+    assert contest_run.main([*written, "--drawn", "generator:described:1", *asked[2:]]) == 0
+    drawn = contest.recorded(path.with_stem(f"{path.stem}_drawn"), "generator", evaluations=3)
+    assert (drawn["mse"].to_numpy() != first["mse"].to_numpy()).all()
+    same = drawn["tuner"].to_numpy() == "random"  # its proposals do not depend on what it is told
+    assert (drawn[same].iloc[:, 3:9].to_numpy() == first[first["tuner"] == "random"].iloc[:, 3:9].to_numpy()).all()
     assert contest_run.main([*written, "--real", "generator:described"]) == 1
     assert "such as generator:described:10" in caplog.text
     assert contest_run.main(written) == 1 and "Name at least one contest" in caplog.text

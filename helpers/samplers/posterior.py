@@ -23,7 +23,7 @@ from scipy.special import ndtr, ndtri
 
 DRAWS = 256  # hyperparameters drawn from the prior
 MEMBERS = 8  # of them, those that vote
-LENGTH = (math.log(0.6), 0.7)  # mean and standard deviation of log l_j
+LENGTH = (0.0, 0.7)  # mean and standard deviation of log l_j
 TREND = (math.log(0.3), 1.0)  # of log b
 NOISE = (math.log(0.01), 1.5)  # of the logarithm of the noise's variance, the losses having variance 1
 JITTER = 1e-6
@@ -82,8 +82,9 @@ class Posterior:
         self._inverse, self._trend, self._noise = inverse[best], trend[best], noise[best]
         self._precision = np.linalg.inv(covariance[best])
         self._alpha = self._precision @ y  # (members, n)
-        # The losses carry noise: the level to improve on is the least mean at a point tried, not the luckiest loss.
-        self._level = self.moments(points)[0].min(1)[:, None]
+        # The level to improve on is the lowest loss, luck included: the mean at its point, which noise lifts, asks for
+        # less and leads to searches that stay in the first valley.
+        self._level = np.full((len(best), 1), y.min())
 
     def _kernel(self, u: np.ndarray, inverse: np.ndarray, trend: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Covariances with the trials, shape (members, m, n), and -1/5 of the slope of their first part in r^2 / 5."""
@@ -96,7 +97,8 @@ class Posterior:
     def awaiting(self, points: np.ndarray) -> Posterior:
         """The posterior while trials at `points`, shape (k, d), are running: each may turn out as every member expects.
 
-        The means stay, the deviations near those points shrink, so that the next suggestion is made elsewhere.
+        The means stay, the deviations near those points shrink, and what is expected of them is to be improved on, so
+        that the next suggestion is made elsewhere.
         """
         more = copy.copy(self)
         more.points = np.concatenate([self.points, points])
@@ -104,6 +106,7 @@ class Posterior:
         covariance = more._kernel(more.points, self._inverse, self._trend)[0]
         covariance[:, np.arange(n), np.arange(n)] += self._noise[:, None] + JITTER
         more._precision = np.linalg.inv(covariance)
+        more._level = np.minimum(self._level, self.moments(points)[0].min(1)[:, None])
         # A loss equal to the mean gets no weight: (K + noise) (alpha, 0) = (y, mean).
         more._alpha = np.pad(self._alpha, ((0, 0), (0, len(points))))
         return more
@@ -141,7 +144,7 @@ class Posterior:
         return self.weights @ (mean - caution * deviation), (matern + trend + own).sum(0)
 
     def improvement(self, u: np.ndarray) -> np.ndarray:
-        """Logarithm of the expected improvement on the least mean at a trial, averaged over the members; (m,)."""
+        """Logarithm of the expected improvement on the lowest loss of a trial, averaged over the members; (m,)."""
         mean, deviation = self.moments(u)
         z = (self._level - mean) / deviation
         expected = deviation * (z * ndtr(z) + np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi))
