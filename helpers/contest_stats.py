@@ -416,10 +416,3 @@ def _spearman(a: np.ndarray, b: np.ndarray) -> float:
     if np.ptp(a) == 0 or np.ptp(b) == 0:
         return math.nan
     return float(np.corrcoef(a, b)[0, 1])
-
-
-def counted(compared: Mapping[Any, pd.DataFrame], tuner: str, *, by: float = 0.5) -> tuple[int, int]:
-    """In how many of several contests P(improvement) has its whole interval above `by`, and of how many."""
-    rows = [frame[frame["tuner"] == tuner] for frame in compared.values()]
-    rows = [row.iloc[0] for row in rows if len(row)]
-    return sum(row["win_low"] > by for row in rows), len(rows)

@@ -178,10 +178,3 @@ def test_two_contests_agree_if_their_tuners_rank_alike():
         "a": 1.25,
         "b": 1.75,
     }
-
-
-def test_in_how_many_contests_a_tuner_is_better_beyond_chance():
-    rows = {
-        k: pd.DataFrame({"tuner": ["a", "b"], "win_low": low}) for k, low in {"x": [0.6, 0.4], "y": [0.5, 0.7]}.items()
-    }
-    assert cs.counted(rows, "a") == (1, 2) and cs.counted(rows, "b") == (1, 2) and cs.counted(rows, "c") == (0, 0)
