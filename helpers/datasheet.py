@@ -177,7 +177,7 @@ What no model can predict is the noise above.
   into `seconds`: use `cpu_seconds`, and only for sums over many trainings or differences of more than that. They belong
   to the compiled engine.
 - Errors in points over errors in scaled units give the range of the closes; no closes are in the files.
-- A regression is smoother, or more stepped, than the trainings it predicts, and flatters tuners that expect that.
+- A regression is smoother, or more stepped, than the trainings it predicts, and may flatter tuners that expect that.
   `Surrogate(space).drawn(seed)` is one landscape that may be the true one, as rough as the trainings say. A contest on
   either is to be confirmed by real trainings.
 

@@ -173,7 +173,7 @@ Markdown(
 #
 # **The surrogate** tells the error of any configuration without a training. It is fitted to configurations drawn at
 # random and trained once, and it is no single regression: the mean of one is smoother than the trainings that it
-# predicts, its valleys are shallower and fewer, and tuners that expect a smooth landscape do better on it than they
+# predicts, its valleys are shallower and fewer, and tuners that expect a smooth landscape may do better on it than they
 # deserve. So every seed has a landscape of its own, the same for all tuners: a function drawn from the posterior of a
 # Gaussian process, which goes up and down between the known configurations as errors do. What the known ones leave
 # open is thereby in the intervals. Where trainings were repeated, a configuration and a seed have the noise of a
