@@ -169,7 +169,8 @@ Markdown(
 #
 # The policy gradient takes no part in the real trainings of profile full: it proposes large networks, and its searches
 # took seven times as long as random search's. What real trainings say of the hybrid is asked again with seeds that
-# nobody had looked at when it got its settings (*fresh seeds*).
+# nobody had looked at when it got its settings (*fresh seeds*), once all its rivals have been searched with them: the
+# table above says how far that is.
 #
 # **The surrogate** tells the error of any configuration without a training. It is fitted to configurations drawn at
 # random and trained once, and it is no single regression: the mean of one is smoother than the trainings that it
@@ -194,7 +195,8 @@ Markdown(
 # %%
 finals = {problem: contest_stats.results(frame) for problem, frame in short.items()}
 real_finals = {problem: contest_stats.results(frame) for problem, frame in real_frames.items()}
-fresh_finals = {problem: contest_stats.results(frame) for problem, frame in fresh_frames.items()}
+fresh_finals = {problem: contest_stats.results(frame).dropna() for problem, frame in fresh_frames.items()}
+fresh_finals = {p: f for p, f in fresh_finals.items() if len(f) and set(f) == set(fresh_names)}  # whole seeds
 summaries = {problem: contest_stats.summary(frame, naive[problem]) for problem, frame in short.items()}
 real_summaries = {p: contest_stats.summary(frame, real_naive[p]) for p, frame in real_frames.items()}
 ranks = pd.DataFrame({name_of(p): contest_stats.mean_ranks(f) for p, f in finals.items()}).mean(axis=1).sort_values()
