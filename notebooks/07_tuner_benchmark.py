@@ -169,8 +169,7 @@ Markdown(
 #
 # The policy gradient takes no part in the real trainings of profile full: it proposes large networks, and its searches
 # took seven times as long as random search's. What real trainings say of the hybrid is asked again with seeds that
-# nobody had looked at when it got its settings (*fresh seeds*), once all its rivals have been searched with them: the
-# table above says how far that is.
+# nobody had looked at when it got its settings, beside the two rivals that come closest (*fresh seeds*).
 #
 # **The surrogate** tells the error of any configuration without a training. It is fitted to configurations drawn at
 # random and trained once, and it is no single regression: the mean of one is smoother than the trainings that it
