@@ -143,7 +143,7 @@ def test_04_stops_at_the_generators_best_or_at_the_cap(smoke, protocol):
 
 def test_07_reports_the_searches_that_are_recorded(smoke):
     table = pd.read_csv(smoke.tables / "B-tab01.csv").query("`Evaluated by` == 'surrogate'").set_index("Tuner")
-    path = smoke.studies("smoke") / "contest_surrogate_generator_described.jsonl"
+    path = smoke.studies("smoke") / "contest_surrogate_generator_described_drawn.jsonl"
     searches = contest.recorded(path, "generator", evaluations=6)
     for tuner, part in searches.groupby("tuner"):
         best = part.groupby("seed")["mse"].min()
