@@ -2,7 +2,7 @@
 
 A claim is made of parts: a statistic, its interval, and the range that the paper's words say it lies in. A part *holds*
 if the interval lies in the range, *fails* if it lies outside, and is undecided if it reaches over the range's end or if
-there is no interval (one run says nothing about others). A claim on one basis
+there is no interval: fewer than three runs of a tuner say nothing about others. A claim on one basis
 
 - holds if all its parts hold,
 - does not hold if none holds and at least one fails,
@@ -14,6 +14,12 @@ again, medians over the seeds, each table under the learning rates (as printed o
 `tuners`, our runs of the tuners. Rows and tuners each under a protocol; their times are seconds of the processor. Over
 all, a claim holds (does not hold) if it does on every basis that can judge it, and holds in part otherwise; the printed
 tables and `clean` do not count there.
+
+What an interval is over: the runs of a tuner; of the rows, the rows, taken as independent, because there is one
+published search each, or the seeds where a statistic needs whole tables; of a forecast, blocks of the test days of the
+one best LSTM, or the seeds of the published best row. A claim that compares the errors of two tables' rows is not
+decided by giving one of them ten times the printed learning rates: where the better-fitting rates are unlike, it is
+judged with both as printed and with both tenfold too, and has a verdict if all three are the same.
 """
 
 from __future__ import annotations
@@ -21,7 +27,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +42,8 @@ HOLDS, FAILS, PART, UNJUDGED = "holds", "does not hold", "holds in part", "canno
 VERDICTS = (HOLDS, PART, FAILS, UNJUDGED)
 PRINTED = "printed"
 SHORT_RUN = 20  # iterations after which both papers stop
+FEWEST = 3  # runs of a tuner that have an interval
+RATES: Mapping[float, str] = {1.0: "both as printed", 10.0: "both tenfold"}  # factor of the printed learning rates
 BEST_ROWS: Mapping[str, int] = {"generator": 18, "bayesian": 28, "gan": 17}  # the papers' best iterations
 CHRONOLOGICAL = ("described", "clean")
 BLOCK = 20  # test days that are resampled together: neighbouring residuals are alike
@@ -104,8 +112,10 @@ def judge(parts: Sequence[Part]) -> Judgement:
         return Judgement(PART, tuple(parts))
     if any(v == "fails" for v in said):
         return Judgement(FAILS, tuple(parts))
-    few = any(not math.isfinite(p.estimate.low) for p in parts)
-    reason = "one run says nothing about others" if few else "the interval reaches over the end of the claimed range"
+    few = min((p.estimate.n for p in parts if not math.isfinite(p.estimate.low)), default=0)
+    reason = "the interval reaches over the end of the claimed range"
+    if few:
+        reason = f"{'one run says' if few == 1 else f'{few} runs say'} nothing about others"
     return Judgement(UNJUDGED, tuple(parts), reason)
 
 
@@ -154,12 +164,15 @@ class Evidence:
         From `forecast_estimates`, of each tuner's best LSTM.
     absent : mapping of (tuner, protocol) to str
         Why there are none.
+    factor : float, optional
+        Readings with this factor of the printed learning rates alone.
     """
 
     replayed: pd.DataFrame
     runs: Mapping[tuple[str, str], list[pd.DataFrame]] = field(default_factory=dict)
     forecasts: Mapping[tuple[str, str], Mapping[str, Estimate]] = field(default_factory=dict)
     absent: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    factor: float | None = None
 
     def reading(self, table: str, protocol: str) -> str:
         """The better of a protocol's two readings for a table: the one whose MSEs are nearer to the paper's.
@@ -169,7 +182,11 @@ class Evidence:
         Missing
             If neither was trained.
         """
-        names = [name for name, r in replication.READINGS.items() if r.protocol == protocol]
+        names = [
+            name
+            for name, r in replication.READINGS.items()
+            if r.protocol == protocol and self.factor in (None, r.factor)
+        ]
         found = {name: replication.mean_distance(self.replayed, table, name) for name in names}
         found = {name: distance for name, distance in found.items() if math.isfinite(distance)}
         if not found:
@@ -385,24 +402,19 @@ def _all_values(tables: Sequence[pd.DataFrame], column: str) -> np.ndarray:
     return np.concatenate([table[column].to_numpy(dtype=float) for table in tables])
 
 
-def _by_run(
-    statistic: Callable[..., np.ndarray], *groups: Sequence[pd.DataFrame], column: str, transform: Any = None
-) -> Estimate:
+def _by_run(statistic: Callable[..., np.ndarray], *groups: Sequence[pd.DataFrame], column: str, basis: str) -> Estimate:
     """A statistic of one tuner's values, or of two tuners', with its interval.
 
-    With at least three runs of each: the mean over the runs, the interval over the runs. With fewer: over the
-    iterations, taken as independent.
+    Of a tuner's runs: the mean over the runs, the interval over the runs, none with fewer than three. Of a published
+    table or its rows, one search: the interval over the iterations, taken as independent.
     """
-    transform = transform or (lambda x: x)
     count = min(len(group) for group in groups)
-    if count >= 3:
-        values = [
-            float(statistic(*(transform(_pooled([group[i]], column)) for group in groups), axis=-1))
-            for i in range(count)
-        ]
-        return intervals.bootstrap(np.mean, values)
-    samples = [transform(_pooled(group, column)) for group in groups]
-    return intervals.bootstrap(statistic, *samples, paired=False)
+    if not basis.startswith("tuners"):
+        return intervals.bootstrap(statistic, *(_pooled(group, column) for group in groups), paired=False)
+    values = [float(statistic(*(_pooled([group[i]], column) for group in groups), axis=-1)) for i in range(count)]
+    if count < FEWEST:
+        return Estimate(float(np.mean(values)), math.nan, math.nan, count)
+    return intervals.bootstrap(np.mean, values)
 
 
 def _superiority(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
@@ -431,12 +443,12 @@ def _share(low: float, high: float) -> Callable[..., np.ndarray]:
 
 
 def _lower_mse(ev: Evidence, basis: str) -> list[Part]:
-    e = _by_run(_superiority, ev.short("generator", basis), ev.short("bayesian", basis), column="mse")
+    e = _by_run(_superiority, ev.short("generator", basis), ev.short("bayesian", basis), column="mse", basis=basis)
     return [Part("probability that a generator trial has the lower MSE", e, low=0.5, exact=basis == PRINTED)]
 
 
 def _steadier_mse(ev: Evidence, basis: str) -> list[Part]:
-    e = _by_run(_spread_ratio, ev.short("generator", basis), ev.short("bayesian", basis), column="mse")
+    e = _by_run(_spread_ratio, ev.short("generator", basis), ev.short("bayesian", basis), column="mse", basis=basis)
     return [Part("spread of the generator's MSE over the Bayesian", e, high=1.0, exact=basis == PRINTED)]
 
 
@@ -451,6 +463,12 @@ def _better_best(ev: Evidence, basis: str) -> list[Part]:
     return [Part("log10 of the Bayesian best MSE over the generator's", e, low=0.0, exact=basis == PRINTED)]
 
 
+def _share_of_runs(found: Sequence[bool]) -> Estimate:
+    """The share of a tuner's runs in which something is so."""
+    e = intervals.proportion(sum(found), len(found))
+    return e if len(found) >= FEWEST else Estimate(e.value, math.nan, math.nan, len(found))
+
+
 def _within_20(tuner: str) -> Judge:
     def parts(ev: Evidence, basis: str) -> list[Part]:
         runs = [t for t in ev.tables(tuner, basis) if len(t) > SHORT_RUN and t["mse"].notna().any()]
@@ -460,7 +478,7 @@ def _within_20(tuner: str) -> Judge:
         early = [t.loc[t["mse"].head(length).idxmin(), "iteration"] <= SHORT_RUN for t in runs]
         text = f"share of runs of {length} iterations with the best in the first {SHORT_RUN} "
         text += f"(any order: {SHORT_RUN / length:.2f})"
-        return [Part(text, intervals.proportion(sum(early), len(early)), low=0.9)]
+        return [Part(text, _share_of_runs(early), low=0.9)]
 
     return parts
 
@@ -489,12 +507,12 @@ def _total_time(ev: Evidence, basis: str) -> list[Part]:
         ratios = [total(b) / total(g) for g, b in zip(ours, theirs, strict=False)]
         e = intervals.bootstrap(lambda x, axis=-1: 10 ** np.mean(x, axis=axis), np.log10(ratios))
     else:
-        e = _by_run(lambda x, y, axis=-1: y.sum(axis=-1) / x.sum(axis=-1), ours, theirs, column="seconds")
+        e = _by_run(lambda x, y, axis=-1: y.sum(axis=-1) / x.sum(axis=-1), ours, theirs, column="seconds", basis=basis)
     return [Part("total Bayesian time over the generator's", e, low=1.0, exact=basis == PRINTED, spec=".1f")]
 
 
 def _iteration_time(ev: Evidence, basis: str) -> list[Part]:
-    e = _by_run(_mean_ratio, ev.short("bayesian", basis), ev.short("generator", basis), column="seconds")
+    e = _by_run(_mean_ratio, ev.short("bayesian", basis), ev.short("generator", basis), column="seconds", basis=basis)
     return [Part("time of a Bayesian iteration over a generator's", e, low=1.0, exact=basis == PRINTED, spec=".1f")]
 
 
@@ -517,7 +535,7 @@ def _ranges(metric: str, ours: tuple[float, float], theirs: tuple[float, float],
     def parts(ev: Evidence, basis: str) -> list[Part]:
         found = []
         for tuner, (low, high), least in (("generator", ours, 0.5), ("bayesian", theirs, often)):
-            e = _by_run(_share(low, high), ev.short(tuner, basis), column=metric)
+            e = _by_run(_share(low, high), ev.short(tuner, basis), column=metric, basis=basis)
             region = f"in {low:g} to {high:g}" if math.isfinite(low) else f"under {high:g}"
             text = f"{tuner}: share of trials with {metric.upper()} {region}"
             found.append(Part(text, e, low=least, exact=basis == PRINTED))
@@ -527,8 +545,8 @@ def _ranges(metric: str, ours: tuple[float, float], theirs: tuple[float, float],
 
 
 def _r2(ev: Evidence, basis: str) -> list[Part]:
-    share = _by_run(_share(0.8, 1.0), ev.short("generator", basis), column="r2")
-    least = _by_run(lambda x, axis=-1: x.min(axis=-1), ev.short("bayesian", basis), column="r2")
+    share = _by_run(_share(0.8, 1.0), ev.short("generator", basis), column="r2", basis=basis)
+    least = _by_run(lambda x, axis=-1: x.min(axis=-1), ev.short("bayesian", basis), column="r2", basis=basis)
     return [
         Part("generator: share of trials with R² in 0.8 to 1", share, low=0.5, exact=basis == PRINTED),
         Part("Bayesian: least R²", least, low=-0.8, high=-0.2, exact=basis == PRINTED),
@@ -556,8 +574,8 @@ def _cyclic(tuner: str) -> Judge:
         tested = [search_shape.cycles(np.log10(t["mse"].dropna())) for t in ev.tables(tuner, basis) if len(t) >= 6]
         if not tested:
             raise Missing("too few iterations")
-        if len(tested) >= 3:
-            e = intervals.proportion(sum(c.found for c in tested), len(tested))
+        if basis != PRINTED:
+            e = _share_of_runs([c.found for c in tested])
             return [Part("share of runs with a period (5 % by chance)", e, low=0.05)]
         c = max(tested, key=lambda c: c.n)
         text = (
@@ -598,8 +616,8 @@ def _gan_r2(ev: Evidence, basis: str) -> list[Part]:
     if "r2" not in tables[0]:
         raise Missing("not in the paper's tables")
     third = max(len(tables[0]) // 3, 1)
-    early = _by_run(_share(-math.inf, 0.0), [t.head(third) for t in tables], column="r2")
-    late = _by_run(_share(0.9, 1.0), [t.tail(third) for t in tables], column="r2")
+    early = _by_run(_share(-math.inf, 0.0), [t.head(third) for t in tables], column="r2", basis=basis)
+    late = _by_run(_share(0.9, 1.0), [t.tail(third) for t in tables], column="r2", basis=basis)
     return [
         Part("share of negative R² in the first third", early, low=1e-9),
         Part("share of R² above 0.9 in the last third", late, low=0.5),
@@ -607,15 +625,12 @@ def _gan_r2(ev: Evidence, basis: str) -> list[Part]:
 
 
 def _steady_memory(ev: Evidence, basis: str) -> list[Part]:
-    tables = ev.short("gan", basis)[:1]  # notebook 03's search; further seeds shared the machine with one another
-    if not len(_pooled(tables, "memory_used_mb")):
+    tables = ev.short("gan", basis)
+    if not len(_pooled(tables, "peak_rss_mb")):
         raise Missing("the memory in use was not measured")
-    machine, process = (_pooled(tables, column).mean() for column in ("memory_used_mb", "peak_rss_mb"))
-    text = (
-        f"average {machine:,.0f} MB in use on the machine, other programs' included, and at most {process:,.0f} MB of "
-    )
-    text += "the training's process; variation of the machine's"
-    return [Part(text, _by_run(_variation, tables, column="memory_used_mb"), high=0.1)]
+    process = _pooled(tables, "peak_rss_mb").mean()
+    text = f"memory of the training's process, {process:,.0f} MB on average: variation over the iterations"
+    return [Part(text, _by_run(_variation, tables, column="peak_rss_mb", basis=basis), high=0.1)]
 
 
 def _lag(ev: Evidence, basis: str) -> list[Part]:
@@ -704,6 +719,8 @@ class Claim:
         From evidence and basis to the parts.
     figure : str
         The item that shows it.
+    compares : bool
+        Whether it compares the errors of rows of two tables, which is fair under equal learning rates alone.
     """
 
     key: str
@@ -713,14 +730,23 @@ class Claim:
     kinds: tuple[str, ...]
     parts: Judge
     figure: str
+    compares: bool = False
 
 
 _ALL, _OURS, _TUNERS, _TABLES = (PRINTED, "rows", "tuners"), ("rows", "tuners"), ("tuners",), (PRINTED, "tuners")
 
 CLAIMS: tuple[Claim, ...] = (
-    Claim("lower_mse", "G", "Lower MSE than Bayesian optimisation", "4.3.1", _ALL, _lower_mse, "G-fig16"),
-    Claim("steadier_mse", "G", "Steadier MSE than Bayesian optimisation", "4.3.1", _ALL, _steadier_mse, "G-fig16"),
-    Claim("better_best", "G", "Better accuracy in the end: the lower best MSE", "6", _ALL, _better_best, "G-fig16"),
+    Claim(
+        "lower_mse", "G", "Lower MSE than Bayesian optimisation", "4.3.1", _ALL, _lower_mse, "G-fig16", compares=True,
+    ),
+    Claim(
+        "steadier_mse", "G", "Steadier MSE than Bayesian optimisation", "4.3.1", _ALL, _steadier_mse, "G-fig16",
+        compares=True,
+    ),
+    Claim(
+        "better_best", "G", "Better accuracy in the end: the lower best MSE", "6", _ALL, _better_best, "G-fig16",
+        compares=True,
+    ),
     Claim(
         "within_20", "G", "The best within the first 20 iterations", "3.4",
         _TUNERS, _within_20("generator"), "G-fig09",
@@ -757,8 +783,8 @@ CLAIMS: tuple[Claim, ...] = (
         _low_and_steady, "G-fig21",
     ),
     Claim(
-        "beats_random", "G", "Gradient-based tuning is more effective than random search", "1",
-        _TUNERS, _beats_random("generator"), "B-fig01",
+        "beats_random", "G", "Gradient-based tuning searches large spaces more effectively (than random search does)",
+        "1", _TUNERS, _beats_random("generator"), "R-tab04",
     ),
     Claim(
         "feedback", "G", "The feedback of the MSE is what finds the good ones", "abstract, 3.3",
@@ -781,7 +807,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "gan_beats_random", "A", "The GAN is more efficient than random search", "3.4.3",
-        _TUNERS, _beats_random("gan"), "B-fig01",
+        _TUNERS, _beats_random("gan"), "R-tab04",
     ),
 )  # fmt: skip
 
@@ -801,11 +827,33 @@ def verdicts(
         found[claim.key] = {}
         for basis in bases(claim, protocols):
             try:
-                judgement = judge(claim.parts(evidence, basis))
+                judgement = _judge(claim, evidence, basis)
             except Missing as missing:
                 judgement = Judgement(UNJUDGED, reason=str(missing))
             found[claim.key][basis] = judgement
     return found
+
+
+def _judge(claim: Claim, evidence: Evidence, basis: str) -> Judgement:
+    kind, _, protocol = basis.partition(":")
+    fitting = judge(claim.parts(evidence, basis))
+    if not claim.compares or kind != "rows" or not _unlike(evidence, protocol):
+        return fitting
+    alike: dict[str, str] = {}
+    for factor, words in RATES.items():
+        try:
+            alike[words] = judge(claim.parts(replace(evidence, factor=factor), basis)).verdict
+        except Missing:
+            alike[words] = "not trained"
+    if set(alike.values()) == {fitting.verdict}:
+        return fitting
+    said = ", ".join(f"{words} {verdict}" for words, verdict in alike.items())
+    return Judgement(UNJUDGED, fitting.parts, f"table 8's rates are not table 9's, and with equal ones: {said}")
+
+
+def _unlike(evidence: Evidence, protocol: str) -> bool:
+    """Whether rows of table 8 and of table 9 are judged under different factors of their learning rates."""
+    return len(set(_tenfold(evidence, [protocol], ("generator", "bayesian")).get(protocol, {}).values())) > 1
 
 
 def table(judged: Mapping[str, Mapping[str, Judgement]]) -> pd.DataFrame:
@@ -858,8 +906,9 @@ def short_markdown(judged: Mapping[str, Mapping[str, Judgement]], *, figures: st
             unlike = len(set(said.values())) > 1
             cells.append("; ".join(f"{k}: {v}" for k, v in said.items()) if unlike else next(iter(said.values()), "–"))
         # Items of notebooks 02 to 05 exist once a protocol; those of 06 and 07 once.
-        picture = claim.figure if claim.figure.startswith(("R-", "B-")) else f"{claim.figure}_{protocols[0]}"
-        link = f"[{claim.text}]({figures}/{picture}.png)" + (" (rows alone)" if rests_on_rows(found) else "")
+        item = claim.figure if claim.figure.startswith(("R-", "B-")) else f"{claim.figure}_{protocols[0]}"
+        file = f"tables/{item}.md" if "-tab" in item else f"{item}.png"
+        link = f"[{claim.text}]({figures}/{file})" + (" (rows alone)" if rests_on_rows(found) else "")
         lines.append(
             f"| {link} | {claim.paper} {claim.place} | {printed} | {' | '.join(cells)} | **{overall(found)}** |"
         )
@@ -896,14 +945,13 @@ def rates_in_words(evidence: Evidence, protocols: Sequence[str], *, tables: Sequ
 
 def unlike_rates_in_words(evidence: Evidence, protocols: Sequence[str]) -> str:
     """A warning where rows of table 8 and of table 9, which claims compare, have different rates; else empty."""
-    chosen = _tenfold(evidence, protocols, ("generator", "bayesian"))
-    unlike = [f"`{p}`" for p, of in chosen.items() if len(set(of.values())) > 1]
+    unlike = [f"`{p}`" for p in protocols if _unlike(evidence, p)]
     if not unlike:
         return ""
     return (
-        f"So where rows of table 8 are compared with rows of table 9 (under {_listed(unlike)}), one side has ten times "
-        "the printed learning rates and the other has not: such a verdict is on the tables as they can best be "
-        "reproduced, not on the configurations as they are printed."
+        f"So where rows of table 8 stand beside rows of table 9 (under {_listed(unlike)}), one side has ten times the "
+        "printed learning rates and the other has not. Comparisons of their errors are therefore judged with equal "
+        "rates as well, both as printed and both tenfold, and have a verdict only if it is the same each time."
     )
 
 

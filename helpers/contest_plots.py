@@ -405,8 +405,9 @@ def fronts(tables: Mapping[Problem, pd.DataFrame], naive: Mapping[Problem, float
                 ax.plot(x, y, MARKERS[tuner], color=COLOURS[tuner], ms=6, ls="none", label=LABELS[tuner])
             ax.set_xscale("log")
             ax.set_yscale("log")
+            ax.margins(0.08, 0.1)  # no marker on the frame
             low, high = ax.get_ylim()
-            ax.set_ylim(low / (high / low) ** 0.12, high)  # room for a word on yesterday's close
+            ax.set_ylim(low / (high / low) ** 0.1, high)  # room for a word on yesterday's close
             if label != "Best MSE (scaled units)":
                 _naive_line(ax)
             _log(ax.xaxis, 5)

@@ -326,7 +326,7 @@ ITEMS: Mapping[str, Item] = {
     "V-fig03": Item("V", "The last 100 days with yesterday's close under the forecast", 8),
     "V-fig04": Item("V", "Walk-forward: error by year against yesterday's close", 8),
     "V-fig05": Item("V", "Other series and controls: error against yesterday's close", 8),
-    "V-fig06": Item("V", "The days after publication: cumulative loss against yesterday's close", 8),
+    "V-fig06": Item("V", "The days after all that was chosen: cumulative loss against yesterday's close", 8),
     "V-tab01": Item("V", "Every forecaster beside yesterday's close, with tests", 8),
     "V-tab02": Item("V", "What each leak buys, in numbers", 8),
     "V-tab03": Item("V", "How much of a forecast is yesterday's close", 8),

@@ -176,19 +176,29 @@ class Test(NamedTuple):
     p: float
 
 
-def diebold_mariano(actual: ArrayLike, predicted: ArrayLike, yesterday: ArrayLike) -> Test:
-    """Whether a forecast's squared errors of returns differ from yesterday's close's (Diebold and Mariano, 1995).
+def diebold_mariano(loss: ArrayLike, benchmark: ArrayLike) -> Test:
+    """Whether a forecast's losses differ from those of a benchmark, in the mean (Diebold and Mariano, 1995).
 
     With the small-sample correction of Harvey, Leybourne and Newbold (1997) and a variance robust against
     autocorrelation over ceil(m^(1/3)) days, statsmodels' default. A negative statistic favours the forecast. A forecast
-    that is yesterday's close on all days has none: NaN.
+    that has the benchmark's losses on all days, or fewer than ten days, has none: NaN.
+
+    Parameters
+    ----------
+    loss, benchmark : array_like, shape (m,)
+        From `losses`, each not negative; of a network trained with several seeds, their mean over the seeds.
+
+    Raises
+    ------
+    ValueError
+        For arrays of different shapes.
     """
     from statsmodels.tsa.stattools import diebold_mariano_test
 
-    a, p, y = _same(actual, predicted, yesterday)
-    if np.array_equal(p, y) or len(a) < 10:
+    mine, theirs = _same(loss, benchmark)
+    if np.array_equal(mine, theirs) or len(mine) < 10:
         return Test(math.nan, math.nan)
-    found = diebold_mariano_test((a - y) / y, (p - y) / y, np.zeros_like(a), criterion="mse", harvey_adj=True)
+    found = diebold_mariano_test(np.zeros_like(mine), mine, theirs, criterion="mad", harvey_adj=True)  # |0 - loss|
     return Test(float(found.statistic), float(found.pvalue))
 
 
@@ -217,23 +227,44 @@ def losses(actual: ArrayLike, predicted: ArrayLike, yesterday: ArrayLike) -> np.
 def superior(benchmark: np.ndarray, candidates: Mapping[str, np.ndarray], *, seed: int, reps: int = 1000) -> float:
     """P-value of "no candidate beats the benchmark" (superior predictive ability; Hansen, 2005, consistent variant).
 
-    It accounts for having tried all candidates: the more are tried, the better the best must be.
+    It accounts for having tried all candidates: the more are tried, the better the best must be. Every candidate's gain
+    is divided by its own standard error, so that one whose losses scatter widely does not hide what a steady one gains;
+    arch's `SPA` takes the greatest of the gains as they are, so they are divided before.
 
     Parameters
     ----------
     benchmark : numpy.ndarray, shape (m,)
         Losses of yesterday's close.
     candidates : mapping of str to numpy.ndarray
-        Losses of each candidate, shape (m,).
+        Losses of each candidate, shape (m,). One with the benchmark's losses on all days does not count.
     seed, reps : int
         Of the stationary bootstrap.
     """
     from arch.bootstrap import SPA
 
-    stacked = np.column_stack(list(candidates.values()))
-    test = SPA(benchmark, stacked, block_size=_block(len(benchmark)), reps=reps, seed=seed)
+    block = _block(len(benchmark))
+    gains = [benchmark - loss for loss in candidates.values()]
+    gains = [gain / _deviation(gain, block) for gain in gains if gain.any()]
+    if not gains:
+        return 1.0
+    test = SPA(np.zeros(len(benchmark)), -np.column_stack(gains), block_size=block, reps=reps, seed=seed)
     test.compute()
     return float(test.pvalues["consistent"])
+
+
+def _deviation(gain: np.ndarray, block: int) -> float:
+    """Root of m times the variance of the mean of `gain`, shape (m,), under the stationary bootstrap.
+
+    Politis and Romano (1994), lemma 1: a sum of autocovariances with falling weights.
+    """
+    from scipy.signal import correlate
+
+    m, kept = len(gain), 1.0 - 1.0 / block
+    x = gain - gain.mean()
+    covariances = correlate(x, x, method="fft")[m - 1 :] / m
+    i = np.arange(1, m)
+    weights = (1.0 - i / m) * kept**i + (i / m) * kept ** (m - i)
+    return math.sqrt(max(covariances[0] + 2.0 * float(weights @ covariances[1:]), np.finfo(float).tiny))
 
 
 def confidence_set(
@@ -255,8 +286,8 @@ def confidence_set(
 
 
 def _block(days: int) -> int:
-    """Mean length of a bootstrap block, days: a month, or less for short series."""
-    return max(2, min(21, days // 5))
+    """Mean length of a bootstrap block, days: the cube root of their number, as far as `diebold_mariano` looks."""
+    return max(2, math.ceil(days ** (1 / 3)))
 
 
 # Does a forecast merely follow?

@@ -330,12 +330,41 @@ def baselines(d: Days, *, with_arima: bool = True) -> dict[str, np.ndarray]:
     return found
 
 
-def score(d: Days, predicted: np.ndarray) -> dict[str, float]:
-    """All measures and tests of one forecast: those of `forecasts.Measures`, `dm`, `dm_p`, `pt`, `pt_p`."""
-    m = forecasts.measures(d.actual, predicted, d.yesterday, d.training)
-    dm = forecasts.diebold_mariano(d.actual, predicted, d.yesterday)
-    pt = forecasts.pesaran_timmermann(d.actual, predicted, d.yesterday)
-    return m._asdict() | {"dm": dm.statistic, "dm_p": dm.p, "pt": pt.statistic, "pt_p": pt.p}
+def mean_losses(d: Days, predicted: Sequence[np.ndarray]) -> np.ndarray:
+    """Squared errors of returns, squared percent, shape (m,): the mean over a network's forecasts with several seeds.
+
+    That is the error of a network whose seed nobody has chosen; it is not that of the mean forecast, which is less.
+    """
+    return np.mean([forecasts.losses(d.actual, p, d.yesterday) for p in predicted], axis=0)
+
+
+def score(d: Days, *predicted: np.ndarray) -> dict[str, float]:
+    """All measures and tests of one forecaster.
+
+    Parameters
+    ----------
+    d : Days
+    *predicted : numpy.ndarray, shape (m,)
+        Its forecasts; of a network one for each seed.
+
+    Returns
+    -------
+    dict
+        Those of `forecasts.Measures`, `least` and `largest` (the ratio of single seeds), `dm`, `dm_p`, `pt`, `pt_p`.
+        `ratio`, `u2` and the Diebold-Mariano test are those of the mean loss over the seeds, so that seeds that differ
+        from the benchmark in opposite ways cannot add up to a finding; the Pesaran-Timmermann test is that of the seed
+        with the middle statistic (the lower of two), and the other measures are medians.
+    """
+    each = [forecasts.measures(d.actual, p, d.yesterday, d.training) for p in predicted]
+    ratios = [m.ratio for m in each]
+    middle = pd.DataFrame(each).median().to_dict()
+    dm = forecasts.diebold_mariano(mean_losses(d, predicted), mean_losses(d, [d.yesterday]))
+    tests = (forecasts.pesaran_timmermann(d.actual, p, d.yesterday) for p in predicted)
+    pt = sorted(test for test in tests if math.isfinite(test.statistic))
+    pt = pt[(len(pt) - 1) // 2] if pt else forecasts.Test(math.nan, math.nan)
+    ratio = float(np.mean(ratios))
+    found = {"ratio": ratio, "u2": math.sqrt(ratio), "least": min(ratios), "largest": max(ratios)}
+    return middle | found | {"dm": dm.statistic, "dm_p": dm.p, "pt": pt.statistic, "pt_p": pt.p}
 
 
 def verdict(ratio: float, p: float) -> str:
@@ -356,7 +385,7 @@ def league(
     ----------
     d : Days
     outcomes : mapping of str to sequence of Outcome
-        A network's trainings with several seeds; a network's scores are the medians over its seeds.
+        A network's trainings with several seeds.
     with_arima : bool
     seed : int
         Of the bootstraps.
@@ -364,23 +393,28 @@ def league(
     Returns
     -------
     (pandas.DataFrame, float)
-        One row a forecaster: `model`, `seeds`, the columns of `score`, `in_set` (p-value of the model confidence set,
-        for the network's first good seed), `verdict`. And the p-value of "no forecaster beats yesterday's close".
+        One row a forecaster: `model`, `seeds`, the columns of `score`, `range` (of the ratio over single seeds, in
+        words), `in_set` (p-value of the model confidence set), `verdict`. And the p-value of "no forecaster beats
+        yesterday's close". All tests are of the mean losses over a network's seeds.
     """
-    forecast = baselines(d, with_arima=with_arima)
-    rows = [{"model": name, "seeds": np.nan, **score(d, p)} for name, p in forecast.items()]
+    simple = baselines(d, with_arima=with_arima)
+    rows = [{"model": name, "seeds": np.nan, **score(d, p)} for name, p in simple.items()]
+    losses = {name: mean_losses(d, [p]) for name, p in simple.items()}
     for name, tried in outcomes.items():
         good = [o.forecast(d.yesterday) for o in tried if o.ok]
-        scores = pd.DataFrame([score(d, p) for p in good], columns=list(score(d, d.yesterday)), dtype=float)
-        rows.append({"model": name, "seeds": len(good), **scores.median().to_dict()})
+        scores = score(d, *good) if good else dict.fromkeys(score(d, d.yesterday), math.nan)
+        rows.append({"model": name, "seeds": len(good), **scores})
         if good:
-            forecast[name] = good[0]
-    losses = {name: forecasts.losses(d.actual, p, d.yesterday) for name, p in forecast.items()}
+            losses[name] = mean_losses(d, good)
     inside = forecasts.confidence_set(losses, seed=seed)
     others = {name: loss for name, loss in losses.items() if name != BASELINES[0]}
     p = forecasts.superior(losses[BASELINES[0]], others, seed=seed)
     frame = pd.DataFrame(rows)
     frame["in_set"] = frame["model"].map(inside)
+    ends = zip(frame["least"], frame["largest"], strict=True)
+    frame["range"] = [
+        f"{number(least, 4)} to {number(largest, 4)}" if least < largest else "–" for least, largest in ends
+    ]
     frame["verdict"] = [
         "–" if name == BASELINES[0] else verdict(r, q)
         for name, r, q in zip(frame["model"], frame["ratio"], frame["dm_p"], strict=True)
@@ -471,7 +505,11 @@ BOARD: tuple[tuple[str, tuple[bool, bool, bool, bool]], ...] = (
 
 
 def board(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows of `BOARD`, median, least and largest over the seeds, and how many times less than with no leak."""
+    """The rows of `BOARD`: median, least and largest over the seeds.
+
+    `buys` says how many times less the median `ratio` is than with no leak. It compares ratios to yesterday's close,
+    because a shuffled split also tests on other days, which are easier for any forecast.
+    """
     rows = []
     for name, switches in BOARD:
         mine = frame[(frame[[*LEAKS, "best"]] == list(switches)).all(axis=1)]
@@ -486,7 +524,7 @@ def board(frame: pd.DataFrame) -> pd.DataFrame:
             }
         )
     found = pd.DataFrame(rows)
-    return found.assign(buys=found["mse"].iloc[0] / found["mse"])
+    return found.assign(buys=found["ratio"].iloc[0] / found["ratio"])
 
 
 # Walk-forward.
@@ -534,21 +572,28 @@ def by_year(outcomes: Sequence[Outcome], series: Series) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def walk_test(outcomes: Sequence[Outcome], series: Series, target: str, seed: int) -> dict[str, float]:
-    """`score` over all years of the walk together, for one target and seed."""
-    parts = [o for o in outcomes if o.training.protocol.target == target and o.training.seed == seed and o.ok]
-    parts.sort(key=lambda o: o.training.protocol.test_from)
-    if not parts:
+def walk_test(outcomes: Sequence[Outcome], series: Series, target: str) -> dict[str, float]:
+    """`score` over all years of the walk together, for one target: of the years in which every seed's training ended.
+
+    Empty where there is none.
+    """
+    mine = [o for o in outcomes if o.training.protocol.target == target]
+    years = {p: [o for o in mine if o.training.protocol == p] for p in dict.fromkeys(o.training.protocol for o in mine)}
+    years = {p: years[p] for p in sorted(years, key=lambda p: p.test_from) if all(o.ok for o in years[p])}
+    if not years:
         return {}
-    all_days = [days(series(o.training.series, o.training.protocol)) for o in parts]
-    predicted = np.concatenate([o.forecast(d.yesterday) for o, d in zip(parts, all_days, strict=True)])
+    all_days = [days(series(tried[0].training.series, p)) for p, tried in years.items()]
+    by_seed = zip(*(sorted(tried, key=lambda o: o.training.seed) for tried in years.values()), strict=True)
+    predicted = [
+        np.concatenate([o.forecast(d.yesterday) for o, d in zip(one, all_days, strict=True)]) for one in by_seed
+    ]
     last = all_days[-1]
     positions = np.concatenate([d.positions for d in all_days])
     joined = Days(last.close, positions, last.dates, all_days[0].training)
-    return score(joined, predicted)
+    return score(joined, *predicted)
 
 
-# Several series, and the days after publication.
+# Several series, and the days after all that was chosen.
 
 
 def series_protocol(target: str, *, as_of: str) -> Protocol:
@@ -580,8 +625,8 @@ def series_table(leagues: Mapping[str, tuple[Days, pd.DataFrame, float]], period
     -------
     pandas.DataFrame
         `series`, `period`, `first`, `last`, `days`; for each of drift, ARIMA and the two networks `<key>_ratio`,
-        `<key>_p` (Diebold-Mariano), `<key>_pt_p` (Pesaran-Timmermann); `spa_p`, the p-value of "none of them beats
-        yesterday's close".
+        `<key>_p` (Diebold-Mariano), `<key>_pt_p` (Pesaran-Timmermann), of the networks also `<key>_least` and
+        `<key>_largest`, the ratios of single seeds; `spa_p`, the p-value of "none of them beats yesterday's close".
     """
     keys = {"drift": "drift", "ARIMA": "arima", TARGET_NAMES["level"]: "level", TARGET_NAMES["change"]: "change"}
     rows = []
@@ -595,7 +640,10 @@ def series_table(leagues: Mapping[str, tuple[Days, pd.DataFrame, float]], period
         }
         by_model = frame.set_index("model")
         for model, key in keys.items():
-            for column, source in (("ratio", "ratio"), ("p", "dm_p"), ("pt_p", "pt_p")):
+            columns = {"ratio": "ratio", "p": "dm_p", "pt_p": "pt_p"}
+            if key in TARGETS:
+                columns |= {"least": "least", "largest": "largest"}
+            for column, source in columns.items():
                 row[f"{key}_{column}"] = by_model.loc[model, source] if model in by_model.index else math.nan
         rows.append(row | {"spa_p": p})
     return pd.DataFrame(rows)
@@ -612,7 +660,9 @@ def _cell(row: Mapping[str, Any], key: str) -> str:
     ratio, p = row[f"{key}_ratio"], row[f"{key}_p"]
     if not math.isfinite(ratio):
         return "–"
-    return f"{number(ratio, 4)} ({verdict(ratio, p)}, p {p_text(p) if p < 0.001 else '= ' + p_text(p)})"
+    least, largest = (row.get(f"{key}_{end}", math.nan) for end in ("least", "largest"))
+    seeds = f"{number(least, 4)} to {number(largest, 4)}; " if least < largest else ""
+    return f"{number(ratio, 4)} ({seeds}{verdict(ratio, p)}, p {p_text(p) if p < 0.001 else '= ' + p_text(p)})"
 
 
 def verdict_table(frame: pd.DataFrame) -> pd.DataFrame:
@@ -670,9 +720,11 @@ def verdict_markdown(root: str | Path = "") -> str:
     frame = pd.read_csv(path, dtype={"first": str, "last": str})
     text = tables.markdown(verdict_table(frame))
     note = (
-        "Squared error of returns over that of yesterday's close: below 1 is better. In brackets, whether the "
-        "difference is beyond chance by the Diebold-Mariano test at 5 %; medians over the seeds. A difference beyond "
-        'chance can still be worth nothing, so look at the ratio first. *Any better?* is the p-value of "no forecast '
-        "here beats yesterday's close\" (Hansen's test). Rows that end after 2024 are the days after publication."
+        "Squared error of returns over that of yesterday's close: below 1 is better. Of a network the mean over its "
+        "seeds, that is, the error to expect of one whose seed nobody has chosen; in brackets the least and the "
+        "largest of single seeds, and whether the mean's difference is beyond chance by the Diebold-Mariano test at "
+        "5 %. A difference beyond chance can still be worth nothing, so look at the ratio first. *Any better?* is the "
+        "p-value of \"no forecast here beats yesterday's close\" (Hansen's test, every forecast's gain over its "
+        "standard error). Rows that end after 2024 are later than every close that anything was chosen by."
     )
     return f"{text}\n{note}\n"

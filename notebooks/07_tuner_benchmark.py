@@ -339,13 +339,14 @@ tables.save(
 # which are steps and share nothing with a Gaussian process.
 
 # %%
-by_kind = {
+on_regressions = {
     called: {a.problem: contest_stats.results(frame) for a, frame in checked[kind].items() if len(frame)}
     for kind, called in contest_report.CHECKS.items()
 }
-aims = {called: contest_report.aim(found) for called, found in by_kind.items() if found}
+by_kind = {"drawn landscapes": finals, **on_regressions}
+aims = {called: contest_report.aim(found) for called, found in on_regressions.items() if found}
 tables.save(
-    contest_report.lead({"drawn landscapes": finals, **by_kind}),
+    contest_report.lead(by_kind),
     "B-tab04",
     formats={"P(better)": ".2f"},
     caption="The hybrid's lead by problem and kind of surrogate: over how many of the other tuners it has a "
@@ -457,11 +458,11 @@ fig
 # %%
 agreements = {
     called: {p: contest_report.agreement(found[p], real_finals[p]) for p in found if p in real_finals}
-    for called, found in {"drawn landscapes": finals, **by_kind}.items()
+    for called, found in by_kind.items()
 }
 agreement = agreements["drawn landscapes"]
 mean_ranks = {}
-for called, found in {"drawn landscapes": finals, **by_kind}.items():
+for called, found in by_kind.items():
     for p in agreements[called]:
         common = [t for t in found[p] if t in real_finals[p]]
         ranked = [contest_stats.mean_ranks(f[p][common]) for f in (found, real_finals)]
@@ -486,7 +487,7 @@ real_share = {
     (name_of(p), figures.LABELS[row.tuner]): {
         **{
             called: contest_report.share(contest_report.pair({p: found[p]}, row.tuner, "random"))
-            for called, found in {"drawn landscapes": finals, **by_kind}.items()
+            for called, found in by_kind.items()
             if p in found and {row.tuner, "random"} <= set(found[p])
         },
         "real trainings": contest_report.share(row),

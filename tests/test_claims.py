@@ -164,12 +164,14 @@ def test_other_learning_rates_on_the_two_sides_of_a_comparison_are_said():
 
 
 @pytest.mark.parametrize(("used", "verdict"), [((1000, 1010), HOLDS), ((500, 2000), FAILS)])
-def test_memory_is_steady_or_not_and_the_processor_is_not_asked(used, verdict):
+def test_memory_is_steady_or_not_and_other_programs_are_not_asked(used, verdict):
     claim = next(c for c in claims.CLAIMS if c.key == "memory")
-    run = runs_of([0.1] * 20, memory_used_mb=list(used) * 10, peak_rss_mb=800.0)  # no `cpu_percent`
-    evidence = Evidence(pd.DataFrame(), {("gan", "described"): [run]})
+    run = runs_of([0.1] * 20, peak_rss_mb=list(used) * 10)  # no `memory_used_mb`, the machine's
+    evidence = Evidence(pd.DataFrame(), {("gan", "described"): [run] * 3})
     assert claims.judge(claim.parts(evidence, "tuners:described")).verdict == verdict
-    unmeasured = {("gan", "described"): [run.assign(memory_used_mb=math.nan)]}
+    one = claims.judge(claim.parts(Evidence(pd.DataFrame(), {("gan", "described"): [run]}), "tuners:described"))
+    assert (one.verdict, one.reason) == (UNJUDGED, "one run says nothing about others")
+    unmeasured = {("gan", "described"): [run.assign(peak_rss_mb=math.nan)]}
     with pytest.raises(claims.Missing, match="not measured"):
         claim.parts(Evidence(pd.DataFrame(), unmeasured), "tuners:described")
 
@@ -257,14 +259,43 @@ def test_the_better_best_is_judged_over_the_seeds_of_the_rows():
         assert claims.judge(parts).verdict == verdict and parts[0].estimate.n == 5
 
 
+def test_rows_of_two_tables_are_compared_under_equal_learning_rates():
+    def evidence(**bests: float) -> Evidence:
+        """Best errors by table and reading; printed errors are such that table 8 fits tenfold, table 9 as printed."""
+        rows = [
+            {
+                "table": t, "reading": f"shuffled{'_x10' * ten}", "row": row, "seed": seed, "status": "ok",
+                "mse": bests[f"{t}_{'x10' if ten else 'x1'}"] * (1 + 0.01 * row),
+                "published_mse": bests[f"{t}_{'x10' if t == 'generator' else 'x1'}"] * (1 + 0.01 * row),
+            }
+            for t in ("generator", "bayesian")
+            for ten in (False, True)
+            for row in (1, 2)
+            for seed in range(5)
+        ]  # fmt: skip
+        return Evidence(pd.DataFrame(rows))
+
+    claim = next(c for c in claims.CLAIMS if c.key == "better_best")
+
+    def verdict(**bests: float) -> Judgement:
+        return claims.verdicts(evidence(**bests), protocols=["published"], claims=[claim])[claim.key]["rows:published"]
+
+    # Tenfold rates better the errors of both tables: the generator leads only where it alone has them.
+    mixed = verdict(generator_x1=0.4, generator_x10=0.1, bayesian_x1=0.2, bayesian_x10=0.05)
+    assert mixed.verdict == UNJUDGED and mixed.parts[0].estimate.low > 0
+    assert mixed.reason.endswith("with equal ones: both as printed does not hold, both tenfold does not hold")
+    assert verdict(generator_x1=0.1, generator_x10=0.01, bayesian_x1=0.2, bayesian_x10=0.05).verdict == HOLDS
+
+
 def test_late_bests_overturn_the_first_twenty():
     claim = next(c for c in claims.CLAIMS if c.key == "within_20")
     late = [runs_of([0.5] * 60 + [0.1]) for _ in range(5)]
     evidence = Evidence(pd.DataFrame(), {("generator", "described"): late})
     assert claims.judge(claim.parts(evidence, "tuners:described")).verdict == FAILS
-    early = [runs_of([0.1] + [0.5] * 60)]
-    evidence = Evidence(pd.DataFrame(), {("generator", "described"): early})
-    assert claims.judge(claim.parts(evidence, "tuners:described")).verdict == UNJUDGED  # one run
+    for few in (late[:1], late[:2], [runs_of([0.1] + [0.5] * 60)]):
+        evidence = Evidence(pd.DataFrame(), {("generator", "described"): few})
+        found = claims.judge(claim.parts(evidence, "tuners:described"))
+        assert found.verdict == UNJUDGED and "nothing about others" in found.reason
 
 
 def test_forecast_estimates_of_yesterdays_close():

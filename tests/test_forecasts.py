@@ -61,7 +61,9 @@ def test_yesterdays_close_measures_one_and_has_no_direction_and_no_test(walk):
     a, y = walk[TEST_DAYS], walk[TEST_DAYS - 1]
     m = f.measures(a, y, y, walk[:1000])
     assert (m.ratio, m.u2) == (1.0, 1.0) and math.isnan(m.direction)
-    assert math.isnan(f.diebold_mariano(a, y, y).p) and math.isnan(f.pesaran_timmermann(a, y, y).p)
+    assert math.isnan(f.diebold_mariano(f.losses(a, y, y), f.losses(a, y, y)).p) and math.isnan(
+        f.pesaran_timmermann(a, y, y).p
+    )
 
 
 def test_what_cannot_be_measured_is_refused():
@@ -75,11 +77,22 @@ def test_what_cannot_be_measured_is_refused():
 
 def test_diebold_mariano_favours_the_better_and_counts_years_alike(walk):
     a, y = walk[TEST_DAYS], walk[TEST_DAYS - 1]
-    half = y + 0.5 * (a - y)
-    better, worse = f.diebold_mariano(a, half, y), f.diebold_mariano(a, y - 2 * (a - y), y)
+    half, base = y + 0.5 * (a - y), f.losses(a, y, y)
+    better = f.diebold_mariano(f.losses(a, half, y), base)
+    worse = f.diebold_mariano(f.losses(a, y - 2 * (a - y), y), base)
     assert better.statistic < 0 < worse.statistic and max(better.p, worse.p) < 1e-6
     # On returns: an index ten times as high changes nothing.
-    assert f.diebold_mariano(10 * a, 10 * half, 10 * y) == pytest.approx(better)
+    assert f.diebold_mariano(f.losses(10 * a, 10 * half, 10 * y), base) == pytest.approx(better)
+
+
+def test_diebold_mariano_is_that_of_statsmodels(walk):
+    from statsmodels.tsa.stattools import diebold_mariano_test
+
+    a, y = walk[TEST_DAYS], walk[TEST_DAYS - 1]
+    p = y + 0.1 * np.roll(a - y, 1)
+    theirs = diebold_mariano_test((a - y) / y, (p - y) / y, np.zeros_like(a), criterion="mse", harvey_adj=True)
+    ours = f.diebold_mariano(f.losses(a, p, y), f.losses(a, y, y))
+    assert ours == pytest.approx((float(theirs.statistic), float(theirs.pvalue)))
 
 
 def test_the_tests_reject_as_often_as_they_say_where_nothing_is_to_be_found():
@@ -89,7 +102,7 @@ def test_the_tests_reject_as_often_as_they_say_where_nothing_is_to_be_found():
         y = np.full(300, 100.0)
         # Equal expected losses: both forecasts are off by independent noise of the same size.
         a, p = y + rng.normal(0, 1, 300), y + rng.normal(0, 1, 300)
-        dm.append(f.diebold_mariano(a, p, y + rng.normal(0, 1, 300)).p)
+        dm.append(f.diebold_mariano(f.losses(a, p, y), f.losses(a, y + rng.normal(0, 1, 300), y)).p)
         pt.append(f.pesaran_timmermann(a, p, y).p)
     assert np.mean(np.array(pt) < 0.05) == pytest.approx(0.05, abs=0.045)
     assert np.mean(np.array(dm) < 0.05) == pytest.approx(0.05, abs=0.045)
@@ -108,8 +121,31 @@ def test_trying_many_is_accounted_for(walk):
     rng = np.random.default_rng(5)
     base = f.losses(a, y, y)
     noise = {str(i): f.losses(a, y * (1 + rng.normal(0, 0.0005, 500)), y) for i in range(20)}
-    assert f.superior(base, noise, seed=0, reps=300) > 0.05
+    alone = min(f.superior(base, {name: loss}, seed=0, reps=300) for name, loss in noise.items())
+    assert f.superior(base, noise, seed=0, reps=300) > 2 * alone  # the best of twenty is lucky
     assert f.superior(base, noise | {"oracle": f.losses(a, y + 0.5 * (a - y), y)}, seed=0, reps=300) < 0.01
+
+
+def test_a_candidate_that_scatters_widely_does_not_hide_a_steady_gain():
+    rng = np.random.default_rng(7)
+    base = rng.chisquare(1, 1000)
+    steady = base - 0.01 + rng.normal(0, 0.05, 1000)  # a gain of six standard errors
+    wild = base + 0.02 + rng.normal(0, 2, 1000)  # none, its standard error is six times the other's gain
+    assert f.superior(base, {"steady": steady}, seed=0, reps=500) < 0.01
+    assert f.superior(base, {"steady": steady, "wild": wild}, seed=0, reps=500) < 0.01
+    assert f.superior(base, {"wild": wild}, seed=0, reps=500) > 0.1
+    assert f.superior(base, {"the same": base}, seed=0) == 1.0  # nothing to test
+
+
+def test_superior_ability_rejects_as_often_as_it_says():
+    """Three candidates of unlike scatter, none better in truth: about 5 % of the p-values lie below 0.05."""
+    rng = np.random.default_rng(11)
+    found = []
+    for k in range(100):
+        base = rng.chisquare(1, 200)
+        others = {str(s): base + rng.normal(0, s, 200) for s in (0.05, 0.5, 2.0)}
+        found.append(f.superior(base, others, seed=k, reps=200))
+    assert 0.0 < np.mean(np.array(found) < 0.05) < 0.12
 
 
 def test_the_confidence_set_keeps_the_best_and_drops_the_bad(walk):

@@ -1,4 +1,4 @@
-"""Experiments of notebook 08: leaks on and off, walk-forward, controls, and who may see the days after publication."""
+"""Experiments of notebook 08: leaks on and off, walk-forward, controls, and who may see the later days."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from helpers.prices import closes_sha256
 from helpers.space import LstmConfig
 from helpers.trial import METRICS, Evaluator
 
-PUBLICATION = "2024-12-31"
+LAST = "2024-12-31"
 CONFIG = LstmConfig(1, 8, 0.01, 32, 40, 0.1)
 
 
@@ -27,10 +27,10 @@ def outcome(training: Training, mse: float, change: np.ndarray | None = None) ->
     return Outcome(training, "ok", "", dict.fromkeys(METRICS, mse), 1.0, change)
 
 
-# --- the days after publication -------------------------------------------------------------------------------------
+# --- later days -------------------------------------------------------------------------------------------------------
 
 
-def spoiled(prices, after: str = PUBLICATION):
+def spoiled(prices, after: str = LAST):
     """The same closes up to a day, others afterwards."""
     close = prices.close.copy()
     close[close.index > after] *= np.linspace(2, 9, int((close.index > after).sum()))
@@ -45,11 +45,11 @@ def long_prices():
 
 @pytest.mark.parametrize("name", windows.PROTOCOLS)
 @pytest.mark.parametrize("target", validity.TARGETS)
-def test_a_dataset_cannot_tell_what_comes_after_publication(long_prices, name, target):
+def test_a_dataset_cannot_tell_what_comes_after(long_prices, name, target):
     one, other = (
         windows.Dataset(p, windows.protocol(name, target=target)) for p in (long_prices, spoiled(long_prices))
     )
-    assert one.data_sha256 == other.data_sha256 and one.close.index[-1] <= pd.Timestamp(PUBLICATION)
+    assert one.data_sha256 == other.data_sha256 and one.close.index[-1] <= pd.Timestamp(LAST)
     for stage in windows.STAGES:
         a, b = one.windows(5, stage=stage), other.windows(5, stage=stage)
         for part in ("x_train", "y_train", "x_test", "y_test", "naive"):
@@ -62,12 +62,12 @@ def cells(notebook: str) -> list[str]:
 
 
 @pytest.mark.parametrize("profile", reproduce.PROFILES)
-def test_every_notebook_is_cut_at_publication(profile):
+def test_every_notebook_is_cut_at_the_last_close(profile):
     values = yaml.safe_load((paths.PARAMS / f"{profile}.yml").read_text(encoding="utf-8"))
     for step in reproduce.plan(profile):
-        assert step.parameters.get("as_of", PUBLICATION) <= PUBLICATION, step.name
-    assert all(p.as_of <= PUBLICATION for p in windows.PROTOCOLS.values())
-    assert str(values["all"]["as_of"]) <= PUBLICATION
+        assert step.parameters.get("as_of", LAST) <= LAST, step.name
+    assert all(p.as_of <= LAST for p in windows.PROTOCOLS.values())
+    assert str(values["all"]["as_of"]) <= LAST
 
 
 @pytest.mark.parametrize("notebook", [n for n in reproduce.NEEDS if n != "08_forecast_validity"])
@@ -96,19 +96,19 @@ def test_08_reads_the_later_days_in_its_last_part_alone():
         assert text.count("data.close") == text.count('f"{data.close.index[-1]:%Y-%m-%d}"')
 
 
-def test_after_publication_trains_on_all_before_and_tests_on_all_after(long_prices):
-    p = validity.after_protocol("change", long_prices, as_of=PUBLICATION)
+def test_the_last_part_trains_on_all_before_and_tests_on_all_after(long_prices):
+    p = validity.after_protocol("change", long_prices, as_of=LAST)
     dataset = windows.Dataset(long_prices, p)
     days = validity.days(dataset)
-    assert days.dates[0] > pd.Timestamp(PUBLICATION) and days.dates[-1] == long_prices.close.index[-1]
-    assert len(days.training) == (long_prices.close.index <= PUBLICATION).sum()
+    assert days.dates[0] > pd.Timestamp(LAST) and days.dates[-1] == long_prices.close.index[-1]
+    assert len(days.training) == (long_prices.close.index <= LAST).sum()
     # Neither the scale nor the unit of change knows the days it is tested on.
     other = windows.Dataset(spoiled(long_prices), p).windows(5, stage="final")
     mine = dataset.windows(5, stage="final")
     assert (mine.low, mine.high, mine.change_unit) == (other.low, other.high, other.change_unit)
     np.testing.assert_array_equal(mine.x_train, other.x_train)
     np.testing.assert_array_equal(mine.y_train, other.y_train)
-    early = validity.after_protocol("level", long_prices, as_of=PUBLICATION, until="2025-03-31")
+    early = validity.after_protocol("level", long_prices, as_of=LAST, until="2025-03-31")
     assert early.as_of == "2025-03-31" and early.test_from == "2025-01-01"
     with pytest.raises(validity.ValidityError, match="has 0 closes after 2026-06-30"):
         validity.after_protocol("level", long_prices, as_of="2026-06-30")
@@ -174,7 +174,7 @@ def test_the_pipeline_finds_what_is_there_and_nothing_else(tmp_path):
     made = {p.symbol: p for p in (validity.random_walk(days=2500), validity.predictable(days=2500))}
     series = validity.Series(made, max_sequence_length=40)
     budget = validity.Budget(tmp_path, epochs=20, seeds=1, jobs=1)
-    p = validity.series_protocol("change", as_of=PUBLICATION)
+    p = validity.series_protocol("change", as_of=LAST)
     try:
         done = budget.complete("controls", [Training(name, p, CONFIG, 0, keep=True) for name in made], series)
     finally:
@@ -195,7 +195,7 @@ def test_the_pipeline_finds_what_is_there_and_nothing_else(tmp_path):
 def test_the_switchboard_chooses_by_what_it_may_see(short_prices):
     series = validity.Series({"s": short_prices}, max_sequence_length=20)
     configs = [replace(CONFIG, sequence_length=5, units=u) for u in (2, 3)]
-    trainings = validity.leak_trainings("s", configs, as_of=PUBLICATION, seeds=[0, 1])
+    trainings = validity.leak_trainings("s", configs, as_of=LAST, seeds=[0, 1])
     assert len(trainings) == len({t.key for t in trainings}) == 2 * 2 * 2 * 2 * 2
 
     def error(t: Training) -> float:  # the first looks best in validation, the second is best on the test part
@@ -220,7 +220,7 @@ def test_the_switchboard_chooses_by_what_it_may_see(short_prices):
 
 def test_each_year_is_tested_once_by_a_network_that_knows_only_the_years_before(long_prices):
     series = validity.Series({"s": long_prices}, max_sequence_length=20)
-    trainings = validity.walk_trainings("s", {"change": CONFIG}, [2023, 2024], as_of=PUBLICATION, seeds=[0])
+    trainings = validity.walk_trainings("s", {"change": CONFIG}, [2023, 2024], as_of=LAST, seeds=[0])
     close, seen = long_prices.close, []
     done = []
     for t in trainings:
@@ -229,10 +229,10 @@ def test_each_year_is_tested_once_by_a_network_that_knows_only_the_years_before(
         assert set(d.dates.year) == {year} and len(d.training) == (close.index < f"{year}-01-01").sum()
         seen += list(d.dates)
         done.append(outcome(t, 1.0, np.zeros(len(d.positions))))
-    assert seen == list(close["2023-01-01":PUBLICATION].index)
+    assert seen == list(close["2023-01-01":LAST].index)
     yearly = validity.by_year(done, series)
     assert yearly["ratio"].tolist() == [1.0, 1.0] and yearly["year"].tolist() == [2023, 2024]
-    joined = validity.walk_test(done, series, "change", 0)
+    joined = validity.walk_test(done, series, "change")
     assert joined["ratio"] == pytest.approx(1.0) and math.isnan(joined["dm_p"])
 
 
@@ -246,9 +246,24 @@ def test_the_verdict_needs_the_test():
     ]  # fmt: skip
 
 
+def test_seeds_of_opposite_sign_are_no_finding(short_prices):
+    """Two seeds, one better and one worse than yesterday's close by as much: their mean is tested, not the better."""
+    series = validity.Series({"s": short_prices}, max_sequence_length=20)
+    d = validity.days(series("s", validity.series_protocol("change", as_of=LAST)))
+    move = d.actual - d.yesterday
+    better, worse = d.yesterday + 0.1 * move, d.yesterday - 0.1 * move  # errors of 0.9 and 1.1 of the move
+    alone, both = validity.score(d, better), validity.score(d, better, worse)
+    assert validity.verdict(alone["ratio"], alone["dm_p"]) == "better" and alone["ratio"] == pytest.approx(0.81)
+    assert both["ratio"] == pytest.approx((0.81 + 1.21) / 2) and both["u2"] == pytest.approx(math.sqrt(1.01))
+    assert (both["least"], both["largest"]) == (pytest.approx(0.81), pytest.approx(1.21))
+    assert validity.verdict(both["ratio"], both["dm_p"]) != "better"
+    assert both["pt"] == pytest.approx(-alone["pt"], rel=0.2) and both["pt"] < 0  # of two the lower
+    assert validity.mean_losses(d, [better, worse]) == pytest.approx(1.01 * validity.mean_losses(d, [d.yesterday]))
+
+
 def test_league_and_verdict_table(short_prices, tmp_path):
     series = validity.Series({"s": short_prices}, max_sequence_length=20)
-    p = validity.series_protocol("level", as_of=PUBLICATION)
+    p = validity.series_protocol("level", as_of=LAST)
     d = validity.days(series("s", p))
     truth = d.actual / d.yesterday - 1
     made = {
@@ -270,6 +285,8 @@ def test_league_and_verdict_table(short_prices, tmp_path):
     verdicts.to_csv(outputs.tables / "V-tab05.csv", index=False)
     text = validity.verdict_markdown(tmp_path)
     assert "| s " in text and "0.2500 (better, p < 0.001)" in text and "(worse, p < 0.001)" in text
+    verdicts["change_least"] = 0.2  # seeds that differ are shown
+    assert validity.verdict_table(verdicts).iloc[0]["LSTM, change"] == "0.2500 (0.2000 to 0.2500; better, p < 0.001)"
     shown = validity.verdict_table(verdicts).iloc[0]
     drift = row.loc["drift", "ratio"]
     assert shown["Drift"].startswith(f"{number(drift, 4)} ({validity.verdict(drift, row.loc['drift', 'dm_p'])}, p ")
