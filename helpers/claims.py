@@ -664,7 +664,8 @@ def _underestimates(ev: Evidence, basis: str) -> list[Part]:
 def best_of(pool: np.ndarray, n: int, value: float) -> float:
     """Probability that the best of `n` random configurations is worse than `value`; `pool` holds MSEs of random ones.
 
-    (1 - share of the pool that is at most `value`)^n: drawing with replacement. A failed training is infinite.
+    (1 - share of the pool that is at most `value`)^n: drawing with replacement. A failed training is infinite, and so
+    is the best of a run that failed throughout, which is then never the better one.
     """
     return float((1.0 - np.mean(np.asarray(pool) <= value)) ** n)
 
@@ -676,7 +677,7 @@ def _beats_random(tuner: str) -> Judge:
         if len(pool) < SHORT_RUN:
             raise Missing(f"{len(pool)} random configurations were trained; a search of {SHORT_RUN} needs more")
         pool = np.nan_to_num(pool, nan=math.inf)  # a failure costs an evaluation
-        bests = np.array([t["mse"].min() for t in runs])
+        bests = np.nan_to_num([t["mse"].min() for t in runs], nan=math.inf)  # none succeeded
         value = float(np.mean([best_of(pool, SHORT_RUN, b) for b in bests]))
         rng = np.random.default_rng([0, len(pool)])
         drawn = []

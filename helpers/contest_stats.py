@@ -291,9 +291,13 @@ def front(seconds: Sequence[float], errors: Sequence[float]) -> np.ndarray:
 
 
 def found_within(frame: pd.DataFrame, tuner: str, first: int) -> Estimate:
-    """Share of a tuner's searches whose final best was already found within the `first` evaluations."""
+    """Share of a tuner's searches whose final best was already found within the `first` evaluations.
+
+    One that found nothing does not count as found.
+    """
     best = best_so_far(table(frame, tuner))
-    return proportion(int(np.sum(best[:, first - 1] == best[:, -1])), len(best))
+    early = (best[:, first - 1] == best[:, -1]) & np.isfinite(best[:, -1])
+    return proportion(int(np.sum(early)), len(best))
 
 
 # Random search.

@@ -195,6 +195,14 @@ def test_best_of_random_by_hand():
     assert claims.best_of(pool, 2, 0.4) == 0.0
 
 
+def test_a_search_that_failed_throughout_never_beats_random_search():
+    key = ("generator", "described"), ("random_generator", "described")
+    runs = [runs_of([math.nan, math.nan]) for _ in range(6)], [runs_of(np.linspace(0.01, 1.0, 50))]
+    claim = next(c for c in claims.CLAIMS if c.key == "beats_random")
+    part = claim.parts(Evidence(pd.DataFrame(), dict(zip(key, runs, strict=True))), "tuners:described")[0]
+    assert part.estimate.value == 0.0 and part.verdict == "fails"
+
+
 def test_seeds_overturn_the_claim_on_random_search():
     pool = runs_of(np.linspace(0.01, 1.0, 50))
     good, bad = ([runs_of([x, 2.0]) for _ in range(6)] for x in (0.001, 0.9))

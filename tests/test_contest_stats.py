@@ -130,6 +130,7 @@ def test_the_front_is_what_nothing_beats_in_both():
 def test_a_final_best_found_early():
     found = cs.found_within(SMALL, "gan", 1)
     assert (found.value, found.n) == (0.5, 2) and cs.found_within(SMALL, "gan", 3).value == 1.0
+    assert cs.found_within(SMALL.assign(mse=math.nan), "gan", 1).value == 0.0  # nothing was found
 
 
 def test_the_expected_best_of_n_is_the_mean_over_all_subsets():

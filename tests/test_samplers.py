@@ -1,7 +1,10 @@
 """The papers' tuners: what they promise beyond Optuna's contract."""
 
+import logging
+import math
 import subprocess
 import sys
+import threading
 from functools import partial
 
 import numpy as np
@@ -209,10 +212,126 @@ def test_trials_that_finish_out_of_order_cost_few_steps(tuner, monkeypatch):
     assert proposals[0] == proposals[1]
 
 
+def test_hyperbands_brackets_cost_no_more_steps_than_there_are_trials(monkeypatch):
+    """The pruner shows the sampler the trials of one bracket at a time: each goes on where it was left."""
+    pruner = optuna.pruners.HyperbandPruner(min_resource=1, max_resource=9, reduction_factor=3)
+    study = optuna.create_study(sampler=GeneratorSampler(seed=0, space=GAN_SPACE), pruner=pruner)
+    steps = []
+    step = GeneratorSampler._step
+    monkeypatch.setattr(GeneratorSampler, "_step", lambda *args: steps.append(1) or step(*args))
+
+    def objective(trial):
+        params = {name: trial._suggest(name, d) for name, d in GAN_SPACE.items()}
+        for k in range(9):
+            trial.report(params["units"] + 1.0 / (k + 1), k)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        return params["units"]
+
+    study.optimize(objective, n_trials=40)
+    assert len(steps) <= 40
+
+
+@pytest.mark.parametrize("factor", [1e-90, 1.0, 1e9, 1e20, 1e90])
+def test_losses_of_any_size_are_told_apart(factor):
+    for sampler in (GeneratorSampler, GanSampler, BayesianSampler, HybridSampler):
+        study = study_of(sampler(seed=0, space=GAN_SPACE))
+        run(study, GAN_SPACE, 6, lambda t: factor * error(t))
+        seen = study.sampler._history(study, GAN_SPACE, study.sampler._coordinates(GAN_SPACE))
+        assert [o.loss for o in seen] == [t.value for t in study.trials]
+
+
+@pytest.mark.filterwarnings("ignore:The distribution is specified")  # Optuna lowers an end that is not on the grid
+@pytest.mark.parametrize(
+    ("low", "high", "step"),
+    [
+        (1 / 3, 1.0, 1 / 3),
+        (math.pi / 6, math.pi, math.pi / 6),
+        (0.0, 1e-12, 1e-13),
+        (-0.3, 0.3, 0.1),
+        (1e6 + 1 / 3, 1e6 + 3, 1 / 3),
+    ],
+)
+@every_tuner
+def test_every_proposal_is_in_its_range_and_seen(tuner, low, high, step):
+    space = {"x": FloatDistribution(low, high, step=step), "y": FloatDistribution(0.0, 1.0)}
+    study = study_of(tuner(seed=0, space=space))
+    study.optimize(lambda t: t.suggest_float("x", low, high, step=step) + t.suggest_float("y", 0.0, 1.0), 12)
+    sampler = study.sampler
+    for trial in study.trials:  # as proposed: Optuna draws a value anew that is out of range
+        proposed = sampler._coordinates(space).decode(np.array(trial.system_attrs[sampler.name]["point"]))
+        assert proposed == trial.params
+        assert space["x"]._contains(trial.params["x"])
+    assert len(sampler._history(study, space, sampler._coordinates(space))) == 12
+
+
+@every_tuner
+def test_choices_that_are_equal_do_not_hang_it(tuner):
+    space = {"flag": CategoricalDistribution([0, False]), "n": IntDistribution(1, 2)}  # two configurations, not four
+    study = study_of(tuner(seed=0, space=space))
+    assert len(run(study, space, 6)) == 6
+
+
+@pytest.mark.parametrize("ranges", ["paper", "warped"])
+@pytest.mark.parametrize("scale", [1.0, 1e12])
+def test_the_middle_of_the_space_may_come_any_number_of_times(ranges, scale):
+    space = {"x": FloatDistribution(-10.0 + scale, 10.0 + scale), "y": FloatDistribution(-1.0, 1.0)}
+    study = study_of(BayesianSampler(seed=0, space=space, ranges=ranges, init_points=2))
+    for _ in range(5):
+        study.enqueue_trial({"x": scale, "y": 0.0})
+    assert len(run(study, space, 7)) == 7
+    assert study.trials[-1].system_attrs["bayesian"]["random"] is False
+
+
+def test_threads_that_think_together_leave_the_users_threads_alone():
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    def threads():
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    with threadpool_limits(2):
+        before, meet, within = threads(), threading.Barrier(3), []
+
+        def objective(trial):
+            meet.wait(60)
+            within.append(threads())
+            return trial.suggest_float("x", 0.0, 1.0)
+
+        space = {"x": FloatDistribution(0.0, 1.0)}
+        study_of(HybridSampler(seed=0, space=space)).optimize(objective, n_trials=12, n_jobs=3)
+        assert threads() == before and before and set(before) == {2}
+    assert len(within) == 12
+
+
+def test_what_is_not_tuned_is_said_once(caplog):
+    def objective(trial):
+        return trial.suggest_float("learning_rate", 0.0, 1.0)
+
+    with caplog.at_level(logging.WARNING):
+        sampler = HybridSampler(seed=0, space={"lerning_rate": FloatDistribution(0.0, 1.0)})
+        study_of(sampler).optimize(objective, n_trials=5)
+    assert [record.getMessage() for record in caplog.records] == [
+        "The parameter 'learning_rate' is drawn at random, not tuned by HybridSampler: `space` has no such range."
+    ]
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):  # the first trial of an unknown space is random by design
+        study_of(HybridSampler(seed=0)).optimize(objective, n_trials=5)
+        study_of(HybridSampler(seed=0, space=GAN_SPACE)).optimize(
+            lambda t: float(sum(t._suggest(name, d) for name, d in GAN_SPACE.items())), n_trials=5
+        )
+    assert not caplog.records
+    with caplog.at_level(logging.WARNING):
+        study_of(HybridSampler(seed=0)).optimize(
+            lambda t: objective(t) + (t.suggest_float("decay", 0.0, 1.0) if t.number % 2 else 0.0), n_trials=6
+        )
+    said = "The parameter 'decay' is drawn at random, not tuned by HybridSampler: trials so far do not all share it."
+    assert [record.getMessage() for record in caplog.records] == [said]
+
+
 def test_few_states_are_kept():
     sampler = GeneratorSampler(seed=0, space=GAN_SPACE)
     run(study_of(sampler), GAN_SPACE, 200)
-    kept = sorted(sampler._cache[2])
+    kept = sorted(sampler._histories[-1].states)
     assert kept[-8:] == list(range(192, 200))
     assert len(kept) <= 8 + 4 * 5
 
@@ -342,7 +461,7 @@ def test_gan_discriminator_knows_the_best():
     run(study, GAN_SPACE, 12, lambda t: 0.1 * t.params["units"] + 0.01)
     records = [t.system_attrs["gan"] for t in study.trials]
     assert all(0 <= r["probability"] <= 1 and isinstance(r["injected"], bool) for r in records)
-    states = study.sampler._cache[2]
+    states = study.sampler._histories[-1].states
     state = states[max(states)]
     few, many = (np.array([[0.3, units, 0.5, 0.5, 0.5, 0.5]]) for units in (min(r["point"][1] for r in records), 0.95))
     judge = [gan_module.forward(state.discriminator, u)[0][0, 0] for u in (few, many)]

@@ -2,13 +2,17 @@
 
 A sampler replays the finished trials of the study, in order of their numbers, through a pure step, and draws every
 random number from a generator of its own for (seed, trial number, purpose). A study that was interrupted between two
-trials and resumed by a new sampler with the same seed therefore goes on as if it had never stopped. Some states are
-kept, so that a suggestion usually costs one step, and a few where trials finish out of order.
+trials and resumed by a new sampler with the same seed therefore goes on as if it had never stopped; its first
+suggestion replays every step. Some states are kept, so that later ones usually cost one step, and a few where trials
+finish out of order. States of several histories are kept side by side, for a pruner that shows the sampler one part of
+the trials now and another then (Hyperband's brackets), or one sampler in two studies.
 """
 
 from __future__ import annotations
 
 import abc
+import itertools
+import logging
 import math
 import zlib
 from collections.abc import Mapping
@@ -16,16 +20,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler
 from optuna.search_space import intersection_search_space
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from helpers.samplers.threads import one_thread
 from helpers.space import SearchSpace, UnitCube
 
+logger = logging.getLogger(__name__)
+
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-LARGEST = 1e12  # objective values are clipped to +-LARGEST, so that their squares stay finite
+LARGEST = 1e100  # objective values are clipped to +-LARGEST, so that their squares and sums of them stay finite
+HISTORIES = 8  # of which states are kept; Hyperband's brackets are about five
 
 
 @dataclass(frozen=True)
@@ -39,8 +47,8 @@ class Observation:
     point : tuple of float, length d
         Where it lies: the tuner's own continuous point if it proposed this trial, else the encoded parameters.
     loss : float or None
-        What is minimised: the value, negated where the study maximises; the worst so far for a failed trial; None for
-        a failed trial before any value.
+        What is minimised: the value, negated where the study maximises, at most LARGEST in size; the worst so far for
+        a failed trial; None for a failed trial before any value.
     key : tuple of float, length d
         Its parameters as Optuna stores them: equal for equal configurations.
     record : dict
@@ -73,7 +81,7 @@ class HistorySampler(BaseSampler, abc.ABC):
         At least 0; without one the sampler draws its own and cannot be repeated.
     space : mapping of str to optuna.distributions.BaseDistribution, optional
         The parameters to tune. Optuna knows them only after a first finished trial; without `space` that trial is
-        random. Parameters outside it are drawn at random.
+        random. Parameters outside it are drawn at random, and one warning about each is logged.
 
     Raises
     ------
@@ -90,7 +98,8 @@ class HistorySampler(BaseSampler, abc.ABC):
             raise ValueError(f"seed must be a whole number of at least 0, not {seed!r}.")
         self.seed = int(seed)
         self.space = None if space is None else UnitCube(space).space
-        self._cache: tuple[SearchSpace, tuple[Observation, ...], dict[int, Any]] | None = None
+        self._histories: list[_History] = []
+        self._warned: set[str] = set()
 
     # What a tuner is.
 
@@ -144,13 +153,14 @@ class HistorySampler(BaseSampler, abc.ABC):
             return {}
         coordinates = self._coordinates(search_space)
         seen = self._history(study, search_space, coordinates)
-        state = self._replay(search_space, coordinates, seen)
         running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         others = [self._placed(search_space, coordinates, t) for t in running if t.number != trial.number]
         others = [placed for placed in others if placed is not None]
         taken = frozenset({o.key for o in seen} | {placed.key for placed in others})
         points = tuple(placed.point for placed in others)
-        record = self._propose(state, coordinates, seen, trial.number, taken, points)
+        with one_thread():
+            state = self._replay(search_space, coordinates, seen)
+            record = self._propose(state, coordinates, seen, trial.number, taken, points)
         record["parameters"] = list(search_space)
         study._storage.set_trial_system_attr(trial._trial_id, self.name, record)
         return coordinates.decode(np.array(record["point"]))
@@ -158,8 +168,18 @@ class HistorySampler(BaseSampler, abc.ABC):
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """A value drawn uniformly from the parameter's range."""
+        """A value drawn uniformly from the parameter's range, for a parameter that the tuner does not tune.
+
+        One warning a parameter is logged, but for those of the first trials, which nobody can know before.
+        """
         self._raise_error_if_multi_objective(study)
+        known = self.space is not None or any(t.params for t in study.get_trials(deepcopy=False, states=FINISHED))
+        if known and param_name not in self._warned:
+            self._warned.add(param_name)
+            tuned = "trials so far do not all share it" if self.space is None else "`space` has no such range"
+            logger.warning(
+                "The parameter %r is drawn at random, not tuned by %s: %s.", param_name, type(self).__name__, tuned
+            )
         rng = self._rng(trial.number, f"parameter {param_name}")
         return UnitCube({param_name: param_distribution}).decode(rng.random(1))[param_name]
 
@@ -220,20 +240,34 @@ class HistorySampler(BaseSampler, abc.ABC):
 
     def _replay(self, space: SearchSpace, coordinates: Any, seen: tuple[Observation, ...]) -> Any:
         """The state after `seen`, from the last kept state that has seen the same trials so far."""
-        states: dict[int, Any] = {}
-        if self._cache is not None and list(self._cache[0].items()) == list(space.items()):
-            _, before, kept = self._cache
-            same = next(
-                (i for i, (a, b) in enumerate(zip(before, seen, strict=False)) if a != b), min(map(len, (before, seen)))
-            )
-            states = {n: state for n, state in kept.items() if n <= same}
+        alike = [(h.shared(space, seen), h) for h in self._histories]
+        same, history = max(alike, key=lambda found: found[0], default=(0, None))
+        states = {n: state for n, state in history.states.items() if n <= same} if history is not None else {}
         done = max(states, default=0)
         state = states[done] if states else self._start(len(coordinates))
         for n in range(done + 1, len(seen) + 1):
             state = self._step(state, seen[:n])
             states = {m: s for m, s in states.items() if _kept(m, n)} | {n: state}
-        self._cache = (dict(space), seen, states)
+        # A history that begins alike goes on; any other is another one.
+        others = [h for h in self._histories if h is not history or not same]
+        self._histories = [*others, _History(dict(space), seen, states)][-HISTORIES:]
         return state
+
+
+@dataclass(frozen=True)
+class _History:
+    """Trials that a state was stepped through, and the states that are kept, by the number of trials seen."""
+
+    space: SearchSpace
+    seen: tuple[Observation, ...]
+    states: Mapping[int, Any]
+
+    def shared(self, space: SearchSpace, seen: tuple[Observation, ...]) -> int:
+        """How many trials `seen` has in common with these, from the first; 0 for another space."""
+        if list(self.space.items()) != list(space.items()):
+            return 0
+        pairs = zip(self.seen, seen, strict=False)
+        return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(self.seen), len(seen)))
 
 
 @dataclass(frozen=True)
@@ -261,3 +295,30 @@ def _value(trial: FrozenTrial) -> float:
     if trial.state == TrialState.PRUNED and trial.intermediate_values:
         return float(trial.intermediate_values[max(trial.intermediate_values)])
     return math.nan
+
+
+def untried_point(coordinates: UnitCube, taken: frozenset, rng: np.random.Generator) -> np.ndarray | None:
+    """The point of a configuration that is not in `taken`, from an exhaustive search in random order; None if none is.
+
+    It looks at configurations until it finds one, so at about as many as are in `taken`.
+    """
+    if coordinates.cells() == np.inf:
+        return rng.random(len(coordinates))
+    axes = [[values[i] for i in rng.permutation(len(values))] for values in map(_values, coordinates.space.values())]
+    for combination in itertools.product(*axes):
+        params = dict(zip(coordinates.names, combination, strict=True))
+        if configuration_key(coordinates.space, params) not in taken:
+            return coordinates.encode(params)
+    return None
+
+
+def _values(distribution: BaseDistribution) -> list[Any]:
+    """All values of a discrete parameter."""
+    if isinstance(distribution, CategoricalDistribution):
+        return list(distribution.choices)
+    if isinstance(distribution, IntDistribution):
+        return list(range(distribution.low, distribution.high + 1, distribution.step))
+    assert isinstance(distribution, FloatDistribution)
+    cube = UnitCube({"x": distribution})
+    cells = int(cube.cells())
+    return [cube.decode(np.array([(i + 0.5) / cells]))["x"] for i in range(cells)]

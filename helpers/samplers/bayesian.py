@@ -10,7 +10,7 @@ import numpy as np
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from helpers.samplers.base import HistorySampler, Observation
-from helpers.space import SearchSpace, UnitCube
+from helpers.space import SearchSpace, UnitCube, stepped
 
 RANGES = ("paper", "warped")
 NUDGE = 1e-9  # share of a range by which an exact duplicate is moved: the package prints a line about each
@@ -47,8 +47,8 @@ class RawRanges(UnitCube):
             elif d.step is None:
                 params[name] = x
             else:
-                value = d.low + min(round((x - low) / d.step), round((high - low) / d.step)) * d.step
-                params[name] = min(round(value, 12), d.high) if isinstance(d, FloatDistribution) else int(value)
+                i = min(round((x - low) / d.step), round((high - low) / d.step))
+                params[name] = stepped(d, i) if isinstance(d, FloatDistribution) else d.low + i * d.step
         return params
 
     def encode(self, params: Any) -> np.ndarray:
@@ -137,7 +137,6 @@ class BayesianSampler(HistorySampler):
             return {"point": (low + (high - low) * rng.random(len(low))).tolist(), "random": True}
 
         from bayes_opt import BayesianOptimization
-        from threadpoolctl import threadpool_limits
 
         optimizer = BayesianOptimization(
             f=None,
@@ -149,13 +148,10 @@ class BayesianSampler(HistorySampler):
         optimizer._gp.predict = partial(_predict, optimizer._gp)
         registered: set[tuple[float, ...]] = set()
         for trial in known:
-            point = trial.point
-            while point in registered:
-                point = _nudged(point, bounds)
+            point = _apart(trial.point, registered, bounds)
             registered.add(point)
             optimizer.register(dict(zip(bounds, point, strict=True)), -trial.loss)
-        with threadpool_limits(1):  # matrices of a few rows: more threads only wait for each other
-            suggestion = optimizer.suggest()
+        suggestion = optimizer.suggest()
         return {"point": [float(suggestion[name]) for name in bounds], "random": False}
 
 
@@ -180,9 +176,18 @@ def _predict(process: Any, x: np.ndarray, return_std: bool = False) -> Any:
     return mean, np.sqrt(np.maximum(variance, 0.0) * process._y_train_std**2)
 
 
-def _nudged(point: tuple[float, ...], bounds: dict[str, tuple[float, float]]) -> tuple[float, ...]:
-    """`point` moved by NUDGE of every range towards that range's farther end."""
-    return tuple(
-        x + math.copysign(NUDGE * (high - low), 0.5 * (low + high) - x)
+def _apart(
+    point: tuple[float, ...], registered: set[tuple[float, ...]], bounds: dict[str, tuple[float, float]]
+) -> tuple[float, ...]:
+    """`point`, or if it is registered the next one that is not.
+
+    It moves by NUDGE of every range, at least by what the numbers resolve, towards the end that is farther from where
+    it began: there is room for hundreds of millions.
+    """
+    moves = [
+        math.copysign(max(NUDGE * (high - low), np.spacing(max(abs(low), abs(high)))), 0.5 * (low + high) - x)
         for x, (low, high) in zip(point, bounds.values(), strict=True)
-    )
+    ]
+    while point in registered:
+        point = tuple(x + move for x, move in zip(point, moves, strict=True))
+    return point

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from helpers.samplers.base import HistorySampler, Observation, configuration_key, losses
+from helpers.samplers.base import HistorySampler, Observation, configuration_key, losses, untried_point
 from helpers.samplers.networks import (
     DISCRIMINATOR_RATE,
     HISTORY,
@@ -284,30 +282,3 @@ def kernel_slope(u: np.ndarray, points: np.ndarray, weights: np.ndarray, reach: 
     scale = points.shape[1] * reach**2
     k = weights * np.exp(-(away**2).sum(axis=-1) / (2.0 * scale))
     return -(k[..., None] * away).sum(axis=1) / (scale * len(points))
-
-
-def untried_point(coordinates: UnitCube, taken: frozenset, rng: np.random.Generator) -> np.ndarray | None:
-    """The point of a configuration that is not in `taken`, from an exhaustive search in random order; None if none is.
-
-    The search ends after at most len(taken) + 1 configurations.
-    """
-    if coordinates.cells() == np.inf:
-        return rng.random(len(coordinates))
-    axes = [[values[i] for i in rng.permutation(len(values))] for values in map(_values, coordinates.space.values())]
-    for combination in itertools.product(*axes):
-        params = dict(zip(coordinates.names, combination, strict=True))
-        if configuration_key(coordinates.space, params) not in taken:
-            return coordinates.encode(params)
-    return None
-
-
-def _values(distribution: BaseDistribution) -> list[Any]:
-    """All values of a discrete parameter."""
-    if isinstance(distribution, CategoricalDistribution):
-        return list(distribution.choices)
-    if isinstance(distribution, IntDistribution):
-        return list(range(distribution.low, distribution.high + 1, distribution.step))
-    assert isinstance(distribution, FloatDistribution)
-    cube = UnitCube({"x": distribution})
-    cells = int(cube.cells())
-    return [cube.decode(np.array([(i + 0.5) / cells]))["x"] for i in range(cells)]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.samplers.base import HistorySampler, Observation, configuration_key
+from helpers.samplers.base import HistorySampler, Observation, configuration_key, untried_point
 from helpers.samplers.networks import Adam, Weights, backward, forward, glorot, sigmoid
 from helpers.samplers.posterior import Posterior
 from helpers.space import SearchSpace, UnitCube
@@ -27,6 +27,7 @@ STARTS = 3  # of them that are improved coordinate by coordinate
 VALUES = 17  # of a coordinate that are tried, besides its neighbours
 NEIGHBOURS = 0.5 ** np.arange(3, 9)
 ROUNDS = 8
+REDRAWS = 200  # random points before the untried configurations of a small space are looked up
 MOST = 200  # trials that the posterior is made of: the best half of that and the last
 
 
@@ -61,7 +62,8 @@ class HybridSampler(HistorySampler):
        the generator from collapsing.
     3. Of the generated points, and as many uniform ones, the three of largest expected improvement, averaged over the
        members, are moved along one coordinate at a time to its best value until none moves; the best of these is
-       suggested. The generator knows no grids; this step does: a parameter of whole numbers is judged at its values.
+       suggested. The generator knows no grids; this step does: a parameter with a step, or a choice, is judged at the
+       middles of its cells (whole numbers on a logarithmic scale are not: they are judged wherever they round to them).
 
     The first `init_points` suggestions are spread evenly over the cube, u_k = s + k a modulo 1 with a random shift s
     and the d irrational steps a of Roberts' sequence. No configuration is suggested twice while the space has others.
@@ -93,8 +95,8 @@ class HybridSampler(HistorySampler):
     that a common factor changes nothing. The choices of a categorical parameter lie side by side in their order: give
     them in one that means something. Beyond 200 trials the posterior is made of the best 100 and the last 100.
 
-    `trial.system_attrs["hybrid"]` holds `point` (d coordinates), `start` (whether it is one of the first, evenly spread
-    ones) and `generated` (whether step 3 began from a generated point rather than a uniform one; None for the first).
+    `trial.system_attrs["hybrid"]` holds `point` (d coordinates) and `generated` (whether step 3 began from a generated
+    point rather than a uniform one; None for the first, evenly spread ones).
 
     Examples
     --------
@@ -272,6 +274,10 @@ def _free(point: np.ndarray, coordinates: UnitCube, taken: frozenset, rng: np.ra
     """`point`, or if its configuration is taken a random one that is not, while the space has such."""
     if len(taken) >= coordinates.cells():
         return point
-    while configuration_key(coordinates.space, coordinates.decode(point)) in taken:
-        point = rng.random(len(point))
-    return point
+    tried = point
+    for _ in range(REDRAWS):
+        if configuration_key(coordinates.space, coordinates.decode(tried)) not in taken:
+            return tried
+        tried = rng.random(len(point))
+    found = untried_point(coordinates, taken, rng)
+    return point if found is None else found

@@ -3,7 +3,7 @@
 Twenty trials do not determine a length scale for each of six parameters. So none is chosen: hyperparameters are drawn
 from a prior, each draw is weighted by the likelihood that it gives the observed losses, and the draws with the largest
 weights vote (importance sampling of the hyperparameters' posterior). It needs no optimiser and no derivative of the
-likelihood, and takes a few milliseconds.
+likelihood, and takes about ten milliseconds for twenty trials, seventy for two hundred.
 
 The kernel of one member is
 
