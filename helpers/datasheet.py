@@ -134,7 +134,8 @@ the index): `helpers.benchmark.configuration`. The spaces:
 {bounds}
 
 It was trained as trial `index` of a study with seed `repeat` would train it: {benchmark.EPOCHS} epochs of Adam on the
-mean squared error, one core, stage `tune` of the protocol. Closes up to the end of 2024, `data_sha256` {closes}.
+mean squared error, one core, tested on the days that the protocol shows a tuner (its stage `tune`). Closes up to the
+end of 2024, `data_sha256` {closes}.
 The plan gives the first {again} configurations of the generator paper's space {benchmark.REPEATS} seeds each.
 To continue, with the same closes in `data/raw/`:
 
@@ -165,6 +166,7 @@ Standard deviation of log10 MSE between seeds of one configuration, in decades, 
 
 ## The surrogate
 
+`process` is a Gaussian process, `trees` extremely randomised trees, `mixed` the mean of both (`helpers/surrogate.py`).
 Ten-fold cross-validation on repeat 0: base-10 logarithms of the MSE and of the processor seconds, `rmse` in decades.
 What no model can predict is the noise above.
 

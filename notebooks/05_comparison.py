@@ -241,9 +241,11 @@ Markdown(f"""
   {warped["mse"].min():.6f} warped, GAN {records["gan"]["mse"].min():.6f}. The paper: generator
   {theirs["generator"]["mse"].min():.6f}, Bayesian {theirs["bayesian"]["mse"].min():.6f}; its own table has the lower
   error in the Bayesian row.
-- **Stability.** The median MSE is {generator["mse"].median():.5f} for the generator and {raw["mse"].median():.5f} and
-  {warped["mse"].median():.5f} for Bayesian optimisation (the paper: {theirs["generator"]["mse"].median():.5f} and
-  {theirs["bayesian"]["mse"].median():.5f}).
+- **Steadiness.** The MSE of the trials spreads by {generator["mse"].std():.5f} (standard deviation) with the generator,
+  by {raw["mse"].std():.5f} and {warped["mse"].std():.5f} with Bayesian optimisation (the paper:
+  {theirs["generator"]["mse"].std():.5f} and {theirs["bayesian"]["mse"].std():.5f}), about a median of
+  {generator["mse"].median():.5f}, {raw["mse"].median():.5f} and {warped["mse"].median():.5f} (the paper:
+  {theirs["generator"]["mse"].median():.5f} and {theirs["bayesian"]["mse"].median():.5f}).
 - **Time.** {seconds["generator"]:,.0f} s for {len(generator)} iterations of the generator, {seconds["bayesian"]:,.0f}
   s for {len(raw)} of Bayesian optimisation (the paper: {theirs["generator"]["seconds"].sum():,.0f} s and
   {theirs["bayesian"]["seconds"].sum():,.0f} s). An iteration costs what its LSTM costs: its windows' length, its

@@ -605,7 +605,7 @@ moves a hyperparameter by {effect.moved.value:.0%} of its range, where another s
 **The generator paper: its claims.** Low and steady hyperparameters: {verdict_of("low_and_steady")}. The feedback finds
 the good ones: {verdict_of("feedback")}. Lower errors than Bayesian optimisation: {verdict_of("lower_mse")}. The lower
 best error: {verdict_of("better_best")}. Bayesian optimisation takes longer in all: {verdict_of("total_time")}. More
-effective than random search, which the paper did not measure: {verdict_of("beats_random")}.
+effective than random search, with which the paper does not compare by name or measure: {verdict_of("beats_random")}.
 
 **The GAN paper: its numbers.** Read chronologically, with rates as printed, appendix B is {printed_text["gan"].verdict}
 ({printed_text["gan"].within.value:.0%} of the rows within a factor of {replication.FACTOR:g}).

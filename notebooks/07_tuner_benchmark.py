@@ -87,7 +87,7 @@ asked_fresh = contest_report.parse(fresh, evaluations=evaluations)
 names, real_names, fresh_names = (contest_report.parse_tuners(text) for text in (tuners, real_tuners, fresh_tuners))
 datasets = {p: windows.Dataset(data, windows.protocol(p, as_of=as_of)) for p in windows.PROTOCOLS}
 saved = dict(outputs=outputs, entries=[this], published="not in the papers")
-limits = "Intervals on the benchmark are over seeds, each with a landscape of its own."
+limits = "Intervals on the benchmark are over seeds, each with a landscape of its own: for an average over landscapes."
 holding = dict(jobs=jobs, dask=os.environ.get("DASK", ""))
 
 # %%
@@ -175,12 +175,13 @@ Markdown(
 # random and trained once, and it is no single regression: the mean of one is smoother than the trainings that it
 # predicts, its valleys are shallower and fewer, and tuners that expect a smooth landscape may do better on it than they
 # deserve. So every seed has a landscape of its own, the same for all tuners: a function drawn from the posterior of a
-# Gaussian process, which goes up and down between the known configurations as errors do. What the known ones leave
-# open is thereby in the intervals. Where trainings were repeated, a configuration and a seed have the noise of a
-# training; elsewhere there is none. `data/benchmark/README.md` says how far the process's mean is from trainings that
-# it has not seen. B-tab04 repeats the contest on that mean, averaged with randomised trees, and on the trees alone,
-# for a Gaussian process is also what the hybrid and Bayesian optimisation assume; section 5 sets all three beside real
-# trainings.
+# Gaussian process, which goes up and down between the known configurations as errors do. The intervals are therefore
+# those of an average over all landscapes that the known configurations leave possible; the true one is a single
+# landscape, on which a tuner may do better or worse than on average, as the real trainings show. Where trainings were
+# repeated, a configuration and a seed have the noise of a training; elsewhere there is none. `data/benchmark/README.md`
+# says how far the process's mean is from trainings that it has not seen. B-tab04 repeats the contest on that mean,
+# averaged with randomised trees, and on the trees alone, for a Gaussian process is also what the hybrid and Bayesian
+# optimisation assume; section 5 sets all three beside real trainings.
 #
 # Every number is the lowest error that a search *observed*, one training each, and owes something to that training's
 # luck.
@@ -189,7 +190,10 @@ Markdown(
 # ## 1. What each tuner reaches
 #
 # *P(improvement)* is the share of the seeds in which a tuner's search ends below its rival's with the same seed: 1/2 is
-# a draw.
+# a draw. A tuner is called *better* or *worse* than another if Wilson's 95 % interval of it lies above or below 1/2,
+# and *not distinguishable* otherwise, each pair and problem for itself. The tables also have a test of how much lower
+# the errors are, corrected for the number of pairs; a tuner can win as often as it loses and win by more, so where the
+# two part, the texts say so.
 
 # %%
 finals = {problem: contest_stats.results(frame) for problem, frame in short.items()}
@@ -285,9 +289,10 @@ fig
 # %% [markdown]
 # ## 3. Against random search, and each against each
 #
-# Random search's best of n needs no luck: from all its evaluations the mean over every subset of n is known without
-# bias, and the median best of n lies in a band that holds for all n together (`opda`, and order statistics where there
-# are many). A sequential tuner is worth its name where its median leaves the band downwards.
+# Random search's best of n needs no luck: from all its evaluations, of all seeds together, the mean over every subset
+# of n is known without bias, and the median best of n lies in a band that holds for all n together (`opda`, and order
+# statistics where there are many). The band takes the evaluations for independent, which those on one landscape are not
+# quite. A sequential tuner is worth its name where its median leaves the band downwards.
 
 # %%
 fig = contest_plots.random_best(short, naive, [t for t in shown if t != "random"])
@@ -382,7 +387,8 @@ shares if len(shares) else Markdown("The longer contest is not recorded in this 
 # The generator paper's MSE is a constant to automatic differentiation. If its feedback carries anything, the tuner
 # must do worse when the errors it is told are shuffled, or when it is told nothing. And its updates must point
 # downhill: on the mean of the surrogate's regressions the true slope is known by finite differences, and the cosine
-# with it is 1 for the steepest way down, 0 for a random direction.
+# with it is 1 for the steepest way down, 0 for a random direction. A tuner that is told nothing may still drift where
+# errors happen to be smaller: its cosine, not 0, is what the others are to be compared with.
 
 # %%
 space = SPACES[first[0]]
@@ -541,6 +547,11 @@ standings = "; ".join(
 )
 hybrid_checks = " ".join(f"*{called}:* {aim}" for called, aim in aims.items())
 on_fresh = f" With fresh seeds of them: {contest_report.aim(fresh_finals)}" if fresh_finals else ""
+best_trained = (
+    "; of real trainings " + contest_report.over_naive(real_summaries[first]["best"].min(), real_naive[first])
+    if first in real_summaries
+    else ""
+)
 parted = contest_report.pair(finals, "hybrid", "hybrid_uniform")
 of_generator = contest_report.standing(finals, "hybrid", "hybrid_uniform", "it") if parted else "not in this run"
 Markdown(f"""
@@ -550,10 +561,11 @@ Markdown(f"""
 - **Better than random search beyond chance**, on average over the problems and each tuner for itself:
   {"; ".join(figures.LABELS[t] for t in beyond) or "none"}.
 - **The papers' tuners**: {standings or "not in this run"}. In the first problem, {name_of(first)}, the best tuner's
-  median error, the lowest of {evaluations} trainings, is
-  {contest_report.over_naive(hopeful["best"].min(), naive[first])}.
+  median error, the lowest of {evaluations} evaluations on the benchmark, is
+  {contest_report.over_naive(hopeful["best"].min(), naive[first])}{best_trained}.
 - **The feedback.** The generator with it, beside {fed or "–"}. Mean cosine of the updates with the way downhill (1:
-  straight downhill, 0: no direction): {pointing}.
+  straight downhill; *{figures.LABELS["generator_zero"].lower()}* is the level of a tuner that is told nothing):
+  {pointing}.
 - **The GAN's discriminator.** With it the GAN is {judged or "not in this run"}. It ranks a proposal that turns out well
   over one that does not with probability {calibration.rank:.2f}; it has a Brier score of
   {figures.number(calibration.brier)}, where always saying the share of all, {calibration.base:.2f}, would have

@@ -35,7 +35,10 @@ def test_the_words_follow_the_intervals_of_each_problem(tables) -> None:
     assert found.words("gan") == "better than random search"
     assert found.seeds == 50 and found.problems == ["P"]
     assert found.better["generator"][0].low == pytest.approx(0.112, abs=0.001)  # Wilson's interval of 10 of 50
+    assert answer._trained(found) == " (real trainings, 50 searches each, tell the generator and the GAN from it)"
     held(tables, {"Generator": 0.5, "GAN": 1.0}, seeds=2)
+    assert answer._trained(answer.contest()) == " (2 searches each with real trainings cannot tell either from it)"
+    assert answer._in_trainings(answer.contest()).startswith(" In 2 searches each with real trainings: 50 % [")
     assert {answer.contest().words(t) for t in ("generator", "gan")} == {"not distinguishable from random search"}
 
 

@@ -136,6 +136,18 @@ def test_a_tuner_that_wins_here_and_loses_there_is_not_called_equal():
     assert text.startswith("better than Random search on all 2 problems (P(improvement) 1.00 [")
 
 
+def test_a_tuner_that_wins_as_often_and_by_more_is_told():
+    random = FINALS["random"].to_numpy()
+    even = np.where(np.arange(len(random)) % 2 == 0, 0.01, 1.001) * random  # half are a hundred times lower
+    text = contest_report.standing({ONE: FINALS.assign(gan=even)}, "gan", "random", "random search")
+    assert text.startswith("not distinguishable from random search (P(improvement) 0.50 [0.22, 0.78]")
+    p = contest_stats.against(FINALS.assign(gan=even), "random", ["gan"]).iloc[0]["p"]
+    assert ("though with Generator's space, described: 0.10 times its error [" in text) == (p < 0.05)
+    more = pd.concat([FINALS.assign(gan=even)] * 3, ignore_index=True)
+    text = contest_report.standing({ONE: more}, "gan", "random", "random search")
+    assert ", though with Generator's space, described: 0.10 times its error [" in text
+
+
 def test_the_answer_says_what_the_numbers_say():
     text = answer({ONE: FINALS}, {}, evaluations=5)
     assert text.startswith(
