@@ -217,7 +217,7 @@ def tiles() -> list[Tile]:
             f"test days ({series['name']}, {series['days']:,} days; single seeds {series['change_least']:.4f} to "
             f"{series['change_largest']:.4f}); a mere drift has {series['drift_ratio']:.4f} times. One that forecasts "
             "the close itself, as in the papers: "
-            f"{figures.number(series['level_ratio'], 3)} times.",
+            f"{figures.number(series['level_least'], 3)} to {figures.number(series['level_largest'], 3)} times.",
         ),
         Tile(
             f"{counts[VERDICTS[0]]} of {sum(counts.values())}",
@@ -284,8 +284,8 @@ def _validity() -> dict[str, float | str | int]:
     return {
         "name": row["series"],
         "days": int(row["days"]),
-        "level_ratio": float(row["level_ratio"]),
         **{f"change_{end}": float(row[f"change_{end}"]) for end in ("ratio", "least", "largest")},
+        **{f"level_{end}": float(row[f"level_{end}"]) for end in ("least", "largest")},
         "drift_ratio": float(row["drift_ratio"]),
     }
 

@@ -656,13 +656,18 @@ def p_text(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
 
 
+def p_said(p: float) -> str:
+    """The same as part of a sentence: p = 0.03, p < 0.001."""
+    return f"p {p_text(p)}" if p < 0.001 else f"p = {p_text(p)}"
+
+
 def _cell(row: Mapping[str, Any], key: str) -> str:
     ratio, p = row[f"{key}_ratio"], row[f"{key}_p"]
     if not math.isfinite(ratio):
         return "–"
     least, largest = (row.get(f"{key}_{end}", math.nan) for end in ("least", "largest"))
     seeds = f"{number(least, 4)} to {number(largest, 4)}; " if least < largest else ""
-    return f"{number(ratio, 4)} ({seeds}{verdict(ratio, p)}, p {p_text(p) if p < 0.001 else '= ' + p_text(p)})"
+    return f"{number(ratio, 4)} ({seeds}{verdict(ratio, p)}, {p_said(p)})"
 
 
 def verdict_table(frame: pd.DataFrame) -> pd.DataFrame:

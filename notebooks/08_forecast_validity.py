@@ -189,7 +189,7 @@ def show(name: str):
         formats=formats,
         caption=f"Every forecaster on the test days of protocol {name}: "
         f'{windows.protocol(name, as_of=as_of).text}. "None here beats '
-        f"yesterday's close\" has p = {validity.p_text(p)} (superior predictive ability, Hansen's test). "
+        f"yesterday's close\" has {validity.p_said(p)} (superior predictive ability, Hansen's test). "
         f"{data.caption}.",
         ours=f"the best network's squared error of returns is {figures.number(below)} times that of yesterday's close",
         **saved,
@@ -529,7 +529,7 @@ tables.save(
     f'{seeds} seeds, least and largest), p-values of Diebold-Mariano and Pesaran-Timmermann tests, and of "none beats '
     f"yesterday's close\" (spa_p). {where}",
     ours=f"{main}, change: ratio {verdicts.loc[0, 'change_ratio']:.4g}, "
-    f"p = {validity.p_text(verdicts.loc[0, 'change_p'])}",
+    + validity.p_said(verdicts.loc[0, "change_p"]),
     **saved,
 )
 shown = validity.verdict_table(verdicts)
@@ -577,14 +577,15 @@ Markdown(f"""
 - **The controls.** {controls} The network of changes reaches {medians[control, "change"]:.3g} times the error of
   yesterday's close in the predictable series, where its law allows {limit:.3g}.
 - **The papers' way of forecasting, the level.** On real series it is worse than yesterday's close in
-  {count("level", "worse")} of {rows} rows of the verdict and better in {count("level", "better")};
-  on the {main} its squared error is
-  {by_series.loc[main, "level_ratio"]:,.3g} times that of yesterday's close. It cannot forecast closes beyond the range
-  it was trained on.
+  {count("level", "worse")} of {rows} rows of the verdict and better in {count("level", "better")}; on the {main} its
+  squared error is {by_series.loc[main, "level_ratio"]:,.3g} times that of yesterday's close (single seeds
+  {by_series.loc[main, "level_least"]:,.3g} to {by_series.loc[main, "level_largest"]:,.3g}). It cannot forecast closes
+  beyond the range it was trained on.
 - **The change.** Better in {count("change", "better")}, no different in {count("change", "no different")}, worse in
-  {count("change", "worse")} of {rows} rows; on the {main} the ratio is {change["change_ratio"]:.5g}
-  (p = {validity.p_text(change["change_p"])}). "No forecast beats yesterday's close" has p =
-  {validity.p_text(change["spa_p"])} there. {validity.drift_text(verdicts[verdicts["series"].isin(real)])}
+  {count("change", "worse")} of {rows} rows; on the {main} the ratio is {change["change_ratio"]:.5g} (single seeds
+  {change["change_least"]:.5g} to {change["change_largest"]:.5g}; {validity.p_said(change["change_p"])}). "No forecast
+  beats yesterday's close", simple ones counted, has {validity.p_said(change["spa_p"])} there.
+  {validity.drift_text(verdicts[verdicts["series"].isin(real)])}
 - **The leaks.** All three together make the same configurations look {figures.number(every["buys"].iloc[-2])} times
   better, beside yesterday's close, than an honest evaluation does; the shuffled split alone
   {figures.number(every.loc["shuffled split", "buys"])} times, scaling
