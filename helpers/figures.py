@@ -553,7 +553,9 @@ def write_index(outputs: Outputs) -> Path:
         "Every figure and table of both papers beside ours. This page is generated; its numbers and captions come from "
         "the notebook that made the file. Items that depend on how the data is split appear once per protocol: "
         "**described** follows the papers' text (chronological split), **published** what the generator paper's "
-        "numbers fit (shuffled split). Errors are in scaled units unless a unit is given.",
+        "numbers fit better (shuffled split; those of its table 8 with tenfold learning rates only, notebook 06). "
+        "Errors are in scaled units unless a unit is given; the papers' RMSE are the roots of their MSEs. Axes of errors "
+        "and times are logarithmic, so that runs that differ tenfold can be read together.",
         "",
         f"{len(ITEMS) - len(missing)} of {len(ITEMS)} items are here."
         + (" Missing: " + ", ".join(missing) + "." if missing else " None is missing."),

@@ -40,7 +40,7 @@ def forecast(
     actual, predicted, naive : numpy.ndarray, shape (m,)
         Index points; `naive` is the close of the day before.
     mse, naive_mse : float
-        Scaled units, over the whole test part; both stand in the legend.
+        Scaled units, over the whole test part; both stand in the legend, which says so where fewer days are drawn.
     tuner : str
         Whose best LSTM predicts.
     last : int or str, optional
@@ -55,20 +55,25 @@ def forecast(
         If the lengths differ or no day is left.
     """
     table = _forecast_table(dates, actual, predicted, naive)
+    days = len(table)
     if isinstance(last, str):
         table = table[table.index > table.index[-1] - pd.Timedelta(last)]
     elif last is not None:
         table = table.iloc[-last:] if last > 0 else table.iloc[:0]
     if table.empty:
         raise ValueError(f"No test day is left with last={last!r}; there are {len(dates)} test days.")
+    over = f" over all {days:,} test days" if len(table) < days else ""
     # A shuffled split leaves most trading days out: a line alone would suggest that nothing is missing between points.
     trading_days = max(len(pd.bdate_range(table.index[0], table.index[-1])), 1)
     scattered, dense = len(table) < 0.8 * trading_days, len(table) > 1000
     # Yesterday's close is a wide pale line, so that a forecast that repeats it is seen upon it, in grey too.
     drawn: dict[str, tuple[str, dict[str, Any]]] = {
-        "naive": (f"Yesterday's close: MSE {number(naive_mse)}", {"color": COLOURS["naive"], "lw": 3.5, "alpha": 0.6}),
+        "naive": (
+            f"Yesterday's close: MSE {number(naive_mse)}{over}",
+            {"color": COLOURS["naive"], "lw": 3.5, "alpha": 0.6},
+        ),
         "predicted": (
-            f"{label_of(tuner)}'s best LSTM: MSE {number(mse)}",
+            f"{label_of(tuner)}'s best LSTM: MSE {number(mse)}{over}",
             {"color": colour_of(tuner), "lw": 1.4, "ls": (0, (4, 1))},
         ),
         "actual": ("Actual close", {"color": COLOURS["actual"], "lw": 1.0}),

@@ -89,7 +89,7 @@ def _gaussian(values: np.ndarray, window: int) -> np.ndarray:
 
 
 SMOOTHERS: Mapping[str, tuple[Callable[[np.ndarray, int], np.ndarray], str]] = {
-    "moving average": (_centred, "centred moving average, {window} iterations"),
+    "moving average": (_centred, "centred moving average, {window} successful iterations"),
     "savitzky-golay": (_savitzky_golay, "Savitzky-Golay, quadratic, {window} iterations"),
     "gaussian": (_gaussian, "Gaussian, standard deviation {sigma:g} iterations"),
 }
@@ -100,7 +100,7 @@ def smooth(values: np.ndarray, *, method: str = "moving average", window: int = 
 
     The papers say that they smoothed, not how. `"moving average"` is centred, over fewer values at the ends;
     `"savitzky-golay"` fits parabolas; `"gaussian"` has a standard deviation of a quarter of the window. Missing values
-    (failed iterations) are left out and stay missing.
+    (failed iterations) are left out and stay missing: a window then reaches over them to the next successful ones.
 
     Raises
     ------
@@ -206,7 +206,8 @@ METRICS: Mapping[str, Metric] = {
     "seconds": Metric("Time of the iteration (s)", log=True, unit=" s"),
     "cumulative_seconds": Metric("Cumulative time (s)", log=True, spec=",.0f", unit=" s"),
     "cpu_percent": Metric(HEADINGS["cpu_percent"], spec=".2f", unit=" %"),
-    # The second is what the GAN paper's figure 13 seems to show, and what its claim of steadiness is judged by.
+    # The second is what the GAN paper's figure 13 seems to show; its claim of steadiness is judged by the first, to
+    # which other programs do not add.
     "peak_rss_mb": Metric(
         "Memory (MB)",
         spec=",.0f",

@@ -238,9 +238,9 @@ def run(
             _check_identity(study, identity, dataset)
         if evaluator is None and not _done(study, trials, stop_at, give_up_after):
             evaluator = stack.enter_context(Evaluator())
-        bar = stack.enter_context(Bar(trials, name, done=len(_finished(study)), shown=progress))
-        keep_predictions = keep_predictions and _tuned_on_test(dataset)
         learnt, done = 0.0, _done(study, trials, stop_at, give_up_after)
+        bar = stack.enter_context(Bar(trials, name, done=len(_finished(study)), shown=progress and not done))
+        keep_predictions = keep_predictions and _tuned_on_test(dataset)
         while not done:
             # Held for one trial: another process that runs the same study may take the next.
             with _held(path):

@@ -23,11 +23,11 @@
 
 # %% tags=["parameters"]
 profile = "default"
-protocol = "described"  # "described": split in time; "published": shuffled, as the generator paper's numbers
+protocol = "described"  # "described": split in time; "published": shuffled, nearer to the generator paper's numbers
 symbol = "^GSPC"
 source = "auto"
 as_of = "2024-12-31"
-seed = 0  # of the tuner and of every LSTM
+seed = 0  # of the tuner; every trial's LSTM has one of its own, drawn from it
 epochs = 10  # per trial; fixed in both papers
 short_run = 20  # iterations after which the paper stops
 medium_run = 50  # figures 6 and 7
@@ -102,7 +102,7 @@ tables.save(
     "A-tab01",
     caption=f"The search space of the GAN paper, read off the space that the tuner searches: {size:,} configurations.",
     ours=f"{size:,} configurations",
-    published="1 to 5 layers, 1 to 50 units, five decades, powers of two, tenths, 1 to 250 days",
+    published="1 to 5 layers, 1 to 50 units, 10⁻⁵ to 0.1 on a logarithmic scale, powers of two, tenths, 1 to 250 days",
     **saved,
 )
 
@@ -333,7 +333,8 @@ fig = search_plots.metric_over_iterations(short, "peak_rss_mb", tuner="gan", ave
 figures.save(
     fig,
     "A-fig13",
-    caption=f"Peak memory of the trial's process, with its average. {where}",
+    caption="Peak memory of the trial's process, and in grey the memory in use on the whole machine, other programs' "
+    f"included, each with its average; the paper's seems to be the latter. {where}",
     ours=f"average {short['peak_rss_mb'].mean():,.0f} MB of the process, "
     f"{short['memory_used_mb'].mean():,.0f} MB in use on the machine",
     published=f"average {paper.memory_mb:,.2f} MB",
@@ -346,7 +347,9 @@ fig = search_plots.metric_over_iterations(short, "cumulative_seconds", tuner="ga
 figures.save(
     fig,
     "A-fig14",
-    caption=f"Cumulative time of training and evaluation over the iterations. {where}",
+    caption="Cumulative time of training and evaluation over the iterations; the axis is logarithmic, so that a late "
+    f"jump, such as the paper's at iteration {theirs['seconds'].iloc[1:].idxmax() + 1}, looks smaller than on a linear "
+    f"one. {where}",
     ours=f"{short['seconds'].sum():,.0f} s, {short['seconds'].mean():.1f} s an iteration",
     published=f"{paper.seconds:,.0f} s, {theirs['seconds'].mean():.1f} s an iteration",
     **saved,
