@@ -554,8 +554,8 @@ def write_index(outputs: Outputs) -> Path:
         "the notebook that made the file. Items that depend on how the data is split appear once per protocol: "
         "**described** follows the papers' text (chronological split), **published** what the generator paper's "
         "numbers fit better (shuffled split; those of its table 8 with tenfold learning rates only, notebook 06). "
-        "Errors are in scaled units unless a unit is given; the papers' RMSE are the roots of their MSEs. Axes of errors "
-        "and times are logarithmic, so that runs that differ tenfold can be read together.",
+        "Errors are in scaled units unless a unit is given; the papers' RMSE are the roots of their MSEs. Axes of "
+        "errors and times are logarithmic, so that runs that differ tenfold can be read together.",
         "",
         f"{len(ITEMS) - len(missing)} of {len(ITEMS)} items are here."
         + (" Missing: " + ", ".join(missing) + "." if missing else " None is missing."),
