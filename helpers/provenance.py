@@ -11,6 +11,7 @@ import logging
 import os
 import platform
 import subprocess
+import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib import metadata
@@ -33,6 +34,7 @@ PACKAGES = (
     "matplotlib",
     "yfinance",
 )
+_parsing = threading.Lock()  # Python 3.11's parser is not safe to call from two threads
 _SOURCES = ("helpers", "notebooks")  # what a result depends on; rendered notebooks are results themselves
 
 
@@ -51,7 +53,8 @@ def file_sha256(path: str | Path) -> str:
 def code_hash(*entries: str | Path, root: Path = paths.ROOT) -> str:
     """Hash of the code that `entries` run: their own and that of every `helpers` module they import, transitively.
 
-    Comments, docstrings and formatting do not count; what the code does does. Imports inside functions count as well.
+    Comments, docstrings and formatting do not count, nor does the version of Python; what the code does does. Imports
+    inside functions count as well.
 
     Parameters
     ----------
@@ -79,7 +82,7 @@ def code_hash(*entries: str | Path, root: Path = paths.ROOT) -> str:
         trees[path] = _parse(path)
         waiting += _imported_helpers(trees[path], path, root)
     # Files are told apart by their code and their name, not by where the repository lies.
-    parts = sorted(f"{path.name}\n{ast.dump(_without_docstrings(tree))}" for path, tree in trees.items())
+    parts = sorted(f"{path.name}\n{_written(_without_docstrings(tree))}" for path, tree in trees.items())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -87,11 +90,36 @@ def _parse(path: Path) -> ast.Module:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
         # A notebook's lines for IPython ("%matplotlib inline", "!ls") are no Python.
-        return ast.parse("\n".join("" if line.startswith(("%", "!")) else line for line in lines))
+        with _parsing:
+            return ast.parse("\n".join("" if line.startswith(("%", "!")) else line for line in lines))
     except OSError:
         raise ValueError(f"No code file {path.name}: a code hash needs existing Python files.") from None
     except SyntaxError as error:
         raise ValueError(f"{path.name}, line {error.lineno}: {error.msg}.") from None
+
+
+def _written(node: Any) -> str:
+    """A syntax tree as text, the same from every version of Python: `ast.dump`'s has fields that came with a version.
+
+    What is empty is left out, as what a later version added is wherever the code does not use it; pieces of an f-string
+    that stand side by side are one piece, as in later versions.
+    """
+    if isinstance(node, ast.JoinedStr):
+        pieces: list[Any] = []
+        for value in node.values:
+            text = value.value if isinstance(value, ast.Constant) else None
+            if text is not None and pieces and isinstance(pieces[-1], str):
+                pieces[-1] += text
+            elif text != "":
+                pieces.append(value if text is None else text)
+        return f"JoinedStr({','.join(map(_written, pieces))})"
+    if isinstance(node, ast.AST):
+        given = ((name, getattr(node, name, None)) for name in sorted(node._fields))
+        fields = [f"{name}={_written(value)}" for name, value in given if value is not None and value != []]
+        return f"{type(node).__name__}({','.join(fields)})"
+    if isinstance(node, list):
+        return f"[{','.join(map(_written, node))}]"
+    return repr(node)
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:

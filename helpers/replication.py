@@ -796,7 +796,7 @@ def reading_gap(frame: pd.DataFrame, table: str, one: str, other: str, *, seed: 
     `one` fits better. NaN where one of them has no results.
     """
     good = frame[(frame["table"] == table) & (frame["status"] == "ok")]
-    away = np.abs(np.log10(good["mse"] / good["published_mse"])).groupby([good["reading"], good["row"]]).median()
+    away = np.log10(good["mse"] / good["published_mse"]).groupby([good["reading"], good["row"]]).median().abs()
     pair = away.unstack("reading")[[one, other]].dropna() if {one, other} <= set(good["reading"]) else pd.DataFrame()
     if pair.empty:
         return Estimate(math.nan, math.nan, math.nan, 0)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from helpers.intervals import Estimate
 from helpers.progress import Bar
 from helpers.space import GAN_SPACE, GENERATOR_SPACE, HYPERPARAMETERS, LstmConfig, SearchSpace, params_from_config
 
+SAVE_EVERY = 10.0  # seconds of simulation that a kill may cost
 LOW = 0.15  # coordinates below this count as at the lower end
 ALPHA = 0.05  # false discovery rate at which mechanisms are ruled out
 STEPS: Mapping[str, int] = {"generator": 20, "gan": 20, "bayesian": 28}  # iterations of the published paths
@@ -398,7 +400,12 @@ def simulate(
         },
         sort_keys=True,
     )
-    kept = _kept(path, identity, code_too=train)
+    kept, same_code = _kept(path, identity)
+    if train and len(kept) and not same_code:  # code may change and do the same: the first search tells
+        if np.array_equal(_rounded([search(mechanism, seed)])[0], kept[0]):
+            _write(path, kept, identity)
+        else:
+            kept = kept[:0]
     if len(kept) < runs:
         if not train:
             raise ShapeError(f"{path.name} holds {len(kept)} of {runs} simulated searches; make them first.")
@@ -409,24 +416,46 @@ def simulate(
             searches = Parallel(n_jobs=jobs, return_as="generator")(delayed(search)(mechanism, s) for s in seeds)
         else:
             searches = (search(mechanism, s) for s in seeds)
-        new = []
-        with Bar(runs, f"simulated {mechanism.name}", unit="search", done=len(kept), shown=progress) as bar:
-            for one in searches:
-                new.append(one)
-                bar.update()
-        # A thousandth of the range is finer than any grid here (249 steps at most); two bytes a value.
-        made = np.round(np.array(new) * 10_000).astype(np.uint16)
-        kept = np.concatenate([kept, made]) if len(kept) else made
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_suffix(".aside.npz")
-        np.savez_compressed(aside, paths=kept, identity=np.array(identity))
-        os.replace(aside, path)
+        new: list[np.ndarray] = []
+        written, last = 0, time.monotonic()
+
+        def save() -> None:
+            made = _rounded(new)
+            _write(path, np.concatenate([kept, made]) if len(kept) else made, identity)
+
+        try:
+            with Bar(runs, f"simulated {mechanism.name}", unit="search", done=len(kept), shown=progress) as bar:
+                for one in searches:
+                    new.append(one)
+                    if time.monotonic() - last > SAVE_EVERY:
+                        save()
+                        written, last = len(new), time.monotonic()
+                    bar.update()
+        finally:  # an interruption loses the search in flight alone
+            if len(new) > written:
+                save()
+        kept = np.concatenate([kept, _rounded(new)]) if len(kept) else _rounded(new)
     return kept[:runs] / 10_000
 
 
-def _kept(path: Path, identity: str, *, code_too: bool) -> np.ndarray:
-    """The runs in a file, as whole ten-thousandths; empty if there is none or it was made by another mechanism."""
-    nothing = np.empty((0,), np.uint16)
+def _rounded(paths: Sequence[np.ndarray]) -> np.ndarray:
+    """Paths as they are kept: a thousandth of the range is finer than any grid here (249 steps at most), two bytes."""
+    return np.round(np.array(paths) * 10_000).astype(np.uint16)
+
+
+def _write(path: Path, paths: np.ndarray, identity: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.stem}.{os.getpid()}.npz")
+    np.savez_compressed(aside, paths=paths, identity=np.array(identity))
+    os.replace(aside, path)
+
+
+def _kept(path: Path, identity: str) -> tuple[np.ndarray, bool]:
+    """The runs in a file, as whole ten-thousandths, and whether the same code made them.
+
+    Empty if there is none or it was made by another mechanism.
+    """
+    nothing = np.empty((0,), np.uint16), False
     if not path.is_file():
         return nothing
     try:
@@ -435,9 +464,8 @@ def _kept(path: Path, identity: str, *, code_too: bool) -> np.ndarray:
     except Exception:  # a damaged archive raises many kinds; simulated runs are cheap to make again
         return nothing
     wanted = json.loads(identity)
-    if not code_too:
-        found["code"] = None
-    return paths if found == wanted else nothing
+    same_code = found.pop("code", None) == wanted.pop("code")
+    return (paths, same_code) if found == wanted else nothing
 
 
 def _sampler_code(mechanism: Mechanism) -> str:

@@ -7,6 +7,7 @@ ratios to those of yesterday's close on the same days, in returns (`forecasts.Me
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import queue
 import re
@@ -616,6 +617,16 @@ def after_protocol(target: str, prices: Prices, *, as_of: str, until: str = "") 
     first = (pd.Timestamp(as_of) + pd.Timedelta(days=1)).date().isoformat()
     last = later.index[-1].date().isoformat()
     return protocol("clean", name=f"after_{target}", target=target, as_of=last, test_from=first)
+
+
+def recorded_until(folder: str | Path, series: str) -> str:
+    """The last day of a series' recorded later days, "" if none are recorded.
+
+    Who draws from records may have closes of more days than those that were scored.
+    """
+    path = Path(folder) / "validity_after.jsonl"
+    keys = [json.loads(record["key"]) for record in ledger.read(path)] if path.is_file() else []
+    return max((protocol["as_of"] for name, protocol, *_ in keys if name == series), default="")
 
 
 def series_table(leagues: Mapping[str, tuple[Days, pd.DataFrame, float]], period: str) -> pd.DataFrame:

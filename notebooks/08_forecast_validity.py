@@ -453,9 +453,10 @@ fig
 # %%
 after = {}
 for name in real:
+    until = after_until if train or after_until else validity.recorded_until(budget.folder, name)
     try:
         after[name] = {
-            t: validity.after_protocol(t, series.prices[name], as_of=as_of, until=after_until) for t in validity.TARGETS
+            t: validity.after_protocol(t, series.prices[name], as_of=as_of, until=until) for t in validity.TARGETS
         }
     except validity.ValidityError:
         pass  # this series ends too early; the table below shows which are there

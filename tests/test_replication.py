@@ -267,6 +267,14 @@ def test_the_nearer_reading_wins_beyond_chance():
     gap = replication.reading_gap(frame, "gan", "shuffled", "chronological")
     assert gap.low > 0 and gap.value == pytest.approx(math.log10(30) - math.log10(1.1))
     assert math.isnan(replication.reading_gap(frame, "gan", "shuffled", "clean").value)
+    # As the distance of an agreement: seeds on both sides of the printed error cancel.
+    both = frame[frame["reading"] == "shuffled"].assign(mse=lambda f: f["published_mse"] * 10)
+    both = pd.concat([both.assign(seed=0), both.assign(seed=1, mse=both["published_mse"] / 10)])
+    wide = pd.concat([both, frame[frame["reading"] == "chronological"]])
+    distances = {r: replication.agreement(wide, "gan", r).distance.value for r in ("shuffled", "chronological")}
+    gap = replication.reading_gap(wide, "gan", "shuffled", "chronological")
+    assert gap.value == pytest.approx(distances["chronological"] - distances["shuffled"])
+    assert distances["shuffled"] == pytest.approx(0.0, abs=1e-9)
 
 
 def test_the_best_reading_is_said_with_its_criterion_and_its_ties():

@@ -101,6 +101,37 @@ def test_a_damaged_or_foreign_file_is_made_again(tmp_path):
     assert (search_shape.simulate("generator-random", 2, folder=tmp_path, seed=7) != made).any()
 
 
+def test_code_that_does_the_same_keeps_the_searches_and_other_code_does_not(tmp_path, monkeypatch):
+    made = search_shape.simulate("generator-zero-tanh", 3, folder=tmp_path)
+    monkeypatch.setattr(search_shape, "_sampler_code", lambda mechanism: "another")
+    real, seeds = search_shape.search, []
+    monkeypatch.setattr(search_shape, "search", lambda m, seed: seeds.append(seed) or real(m, seed))
+    assert (search_shape.simulate("generator-zero-tanh", 3, folder=tmp_path) == made).all() and seeds == [0]
+    assert (search_shape.simulate("generator-zero-tanh", 3, folder=tmp_path) == made).all() and seeds == [0]
+    monkeypatch.setattr(search_shape, "_sampler_code", lambda mechanism: "a third")
+    monkeypatch.setattr(search_shape, "search", lambda m, seed: seeds.append(seed) or 1.0 - real(m, seed))
+    again = search_shape.simulate("generator-zero-tanh", 3, folder=tmp_path)
+    assert again == pytest.approx(1.0 - made) and seeds == [0, 0, 0, 1, 2]
+
+
+def test_an_interruption_loses_the_search_in_flight_alone(tmp_path, monkeypatch):
+    real = search_shape.search
+
+    def interrupted(mechanism, seed):
+        if seed == 3:
+            raise KeyboardInterrupt
+        return real(mechanism, seed)
+
+    monkeypatch.setattr(search_shape, "search", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        search_shape.simulate("generator-zero-tanh", 5, folder=tmp_path)
+    monkeypatch.setattr(search_shape, "search", real)
+    kept = search_shape.simulate("generator-zero-tanh", 3, folder=tmp_path, train=False)
+    whole = search_shape.simulate("generator-zero-tanh", 5, folder=tmp_path)
+    assert len(kept) == 3 and (whole[:3] == kept).all() and len(whole) == 5
+    assert [p.name for p in tmp_path.iterdir()] == ["shape_generator-zero-tanh.npz"]
+
+
 def test_every_mechanism_takes_a_step():
     for mechanism in search_shape.MECHANISMS.values():
         assert search_shape.search(mechanism, 0, steps=6 if mechanism.kind == "bayesian" else 5).shape[1] == 6

@@ -14,7 +14,7 @@ import yaml
 
 from helpers import forecasts, paths, reproduce, validity, windows
 from helpers.figures import number
-from helpers.ledger import Outcome, Training
+from helpers.ledger import LedgerError, Outcome, Training
 from helpers.prices import closes_sha256
 from helpers.space import LstmConfig
 from helpers.trial import METRICS, Evaluator
@@ -112,6 +112,28 @@ def test_the_last_part_trains_on_all_before_and_tests_on_all_after(long_prices):
     assert early.as_of == "2025-03-31" and early.test_from == "2025-01-01"
     with pytest.raises(validity.ValidityError, match="has 0 closes after 2026-06-30"):
         validity.after_protocol("level", long_prices, as_of="2026-06-30")
+
+
+def test_who_draws_with_newer_closes_draws_the_days_that_were_scored(tmp_path, long_prices):
+    assert validity.recorded_until(tmp_path, "s") == ""
+    older = replace(long_prices, close=long_prices.close[:"2025-03-31"])
+    p = validity.after_protocol("change", older, as_of=LAST)
+    training = Training("s", p, replace(CONFIG, sequence_length=5), 0, keep=True)
+    budget = validity.Budget(tmp_path, epochs=1, seeds=1, jobs=1)
+    try:
+        made = budget.complete("after", [training], validity.Series({"s": older}, max_sequence_length=20))
+    finally:
+        budget.close()
+    until = validity.recorded_until(tmp_path, "s")
+    assert until == "2025-03-31" and validity.recorded_until(tmp_path, "other") == ""
+    again = validity.after_protocol("change", long_prices, as_of=LAST, until=until)
+    drawing = validity.Budget(tmp_path, epochs=1, seeds=1, jobs=1, train=False)
+    newer = validity.Series({"s": long_prices}, max_sequence_length=20)
+    drawn = drawing.complete("after", [replace(training, protocol=again)], newer)
+    assert drawn[0].metrics == made[0].metrics
+    all_days = validity.after_protocol("change", long_prices, as_of=LAST)
+    with pytest.raises(LedgerError, match="not recorded"):
+        drawing.complete("after", [replace(training, protocol=all_days)], newer)
 
 
 # --- the target -----------------------------------------------------------------------------------------------------
