@@ -131,10 +131,13 @@ lab: $(STAMP)  ## JupyterLab at notebook 00; the percent scripts open as noteboo
 	@JUPYTER_PREFER_ENV_PATH=1 JUPYTER_CONFIG_PATH="$(CURDIR)/notebooks/.jupyter:$$JUPYTER_CONFIG_PATH" \
 	  $(PY) -m jupyterlab notebooks --LabApp.default_url=/lab/tree/00_explore.py
 
+# Every lock is held until all is gone: that of this folder and those of the runs that write into folders under build/.
 clean:  ## remove build/, caches, and the records of profile default, those set aside too
-	@mkdir -p build && flock --nonblock build/reproduce.lock \
-	  rm -rf build data/studies/default data/studies/default.on-* .pytest_cache .ruff_cache .hypothesis || { \
-	  echo "A reproduction writes into this folder: wait for it or end it, then clean." >&2; exit 1; }
+	@mkdir -p build && set -- rm -rf build data/studies/default data/studies/default.on-* .pytest_cache .ruff_cache \
+	  .hypothesis && for lock in build/*/build/reproduce.lock build/reproduce.lock; do \
+	    if [ -e "$$lock" ] || [ "$$lock" = build/reproduce.lock ]; then set -- flock --nonblock "$$lock" "$$@"; fi; \
+	  done && "$$@" || { \
+	  echo "A reproduction writes into this folder or one under build/: wait for it or end it, then clean." >&2; exit 1; }
 	@find helpers tests notebooks -name __pycache__ -prune -exec rm -rf {} +
 
 lock:  ## requirements.lock from requirements.in (needs uv)

@@ -114,11 +114,15 @@ def test_a_new_variable_is_known_by_its_default_alone(tmp_path):
     assert "MINUTES COLOUR" in make("help", "COLOR=blue", cwd=tmp_path).stderr
 
 
-def test_clean_takes_nothing_from_a_reproduction(tmp_path):
+@pytest.mark.parametrize("run", ["", "build/smoke", "build/default_seed-1"])
+def test_clean_takes_nothing_from_a_reproduction(tmp_path, run):
+    """Each run locks the folder that it writes into: the repository, or its own under build/."""
     shutil.copy(paths.ROOT / "Makefile", tmp_path)
     record = tmp_path / "data" / "studies" / "default" / "gan.journal"
-    record.parent.mkdir(parents=True)
-    record.write_text("{}")
+    other = tmp_path / "build" / "other" / "build" / "reproduce.lock"
+    for path in (record, other):
+        path.parent.mkdir(parents=True)
+        path.write_text("{}")
     for name in ("helpers", "tests", "notebooks"):
         (tmp_path / name).mkdir()
 
@@ -126,9 +130,9 @@ def test_clean_takes_nothing_from_a_reproduction(tmp_path):
         command = ["make", "-o", ".venv/.installed", "clean"]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
 
-    with reproduce.lock(paths.Outputs(tmp_path)):
+    with reproduce.lock(paths.Outputs(tmp_path / run)):
         refused = clean()
         assert refused.returncode == 2 and "A reproduction writes into this folder" in refused.stderr
-        assert record.exists() and (tmp_path / "build" / "reproduce.lock").exists()
+        assert record.exists() and other.exists() and (tmp_path / run / "build" / "reproduce.lock").exists()
     assert clean().returncode == 0
     assert not record.exists() and not (tmp_path / "build").exists()
