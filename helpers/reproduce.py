@@ -311,12 +311,17 @@ def _tidy_streams(outputs: Sequence[Any]) -> list[Any]:
 
 
 def error_in(executed: Path) -> str:
-    """The first error in an executed notebook, in short: the cell's number, its source, the end of the traceback."""
+    """The first error in an executed notebook, in short: its cell's source and the end of the traceback.
+
+    Empty if there is none, or no whole notebook: papermill may have been killed or the disk full while it wrote.
+    """
     import nbformat
 
-    if not executed.exists():
+    try:
+        cells = nbformat.read(executed, as_version=4).cells
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, nbformat.ValidationError):
         return ""
-    for cell in nbformat.read(executed, as_version=4).cells:
+    for cell in cells:
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 trace = "\n".join(output.traceback)

@@ -173,6 +173,29 @@ def test_a_failing_notebook_leaves_the_earlier_one_and_stops_only_what_needs_it(
     assert not (outputs.rendered / "second.ipynb").exists()
 
 
+def test_a_notebook_cut_off_while_it_was_written_stops_only_what_needs_it(small, monkeypatch):
+    """Papermill killed, or the disk full: what its log said last is told, and the other notebooks go on."""
+    start = reproduce._start
+
+    def cut(step, build):
+        if step.name != "first":
+            return start(step, build)
+        (build / "first.executed.ipynb").write_text('{"cells": [{"cell_ty', encoding="utf-8")
+        (build / "first.log").write_text("No space left on device\n", encoding="utf-8")
+        return subprocess.Popen([sys.executable, "-c", "raise SystemExit(1)"])
+
+    monkeypatch.setattr(reproduce, "_start", cut)
+    done, _ = small(zero="# %%\n0\n", first="# %%\n1\n", second="# %%\n2\n", needs={"second": ("first",)})
+    assert done == {"zero": "", "first": "No space left on device", "second": "not run: it needs first"}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", '{"nbformat": 4}', '{"nbformat": 4, "cells": [{}]}'])
+def test_no_error_is_read_from_what_is_no_whole_notebook(tmp_path, text):
+    assert reproduce.error_in(tmp_path / "missing.ipynb") == ""
+    (tmp_path / "cut.ipynb").write_text(text, encoding="utf-8")
+    assert reproduce.error_in(tmp_path / "cut.ipynb") == ""
+
+
 @pytest.mark.parametrize("content", [b'{"items": ["G-fig', b"foreign text", b"[]", b'{"files": []}', b"\xff", b""])
 def test_a_damaged_entry_of_the_index_is_named(tmp_path, monkeypatch, capsys, content):
     path = tmp_path / "figures" / "index" / "G-fig10.json"
