@@ -333,11 +333,12 @@ def error_in(executed: Path) -> str:
 
 def _start(step: Step, build: Path) -> subprocess.Popen:
     """Papermill on one step, in a process of its own."""
-    convert(step.notebook, build / f"{step.notebook}.ipynb")
+    source = build / f"{step.name}.ipynb"  # of this step alone: the other protocol's papermill may be reading its own
+    convert(step.notebook, source)
     (build / f"{step.name}.json").write_text(json.dumps(dict(step.parameters)), encoding="utf-8")
     executed = build / f"{step.name}.executed.ipynb"
     executed.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "papermill", str(build / f"{step.notebook}.ipynb"), str(executed)]
+    command = [sys.executable, "-m", "papermill", str(source), str(executed)]
     command += ["-f", str(build / f"{step.name}.json"), "-k", "python3", "--cwd", str(paths.ROOT)]
     command += ["--no-progress-bar", "--log-level", "ERROR"]
     environment = os.environ | {

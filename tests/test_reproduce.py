@@ -160,6 +160,17 @@ def test_a_notebook_gets_its_parameters_and_is_rendered_without_traces_of_the_ru
     assert "papermill" not in raw and str(outputs.root) not in raw
 
 
+def test_the_protocols_of_a_notebook_run_side_by_side_from_files_of_their_own(tmp_path, smoke, monkeypatch):
+    commands = []
+    monkeypatch.setattr(reproduce.subprocess, "Popen", lambda command, **_: commands.append(command))
+    for step in smoke:
+        if step.notebook == "05_comparison":
+            reproduce._start(step, tmp_path)
+    files = [[Path(word) for word in command if word.startswith(str(tmp_path))] for command in commands]
+    assert len(files) == 2 and not set(files[0]) & set(files[1]), "read, written and parameters"
+    assert all(read.is_file() for read, *_ in files)
+
+
 def test_a_failing_notebook_leaves_the_earlier_one_and_stops_only_what_needs_it(small):
     good, outputs = small(first="# %%\n1 + 1\n")
     before = (outputs.rendered / "first.ipynb").read_bytes()
