@@ -80,6 +80,36 @@ def test_right_values_reach_the_commands():
     assert done.returncode == 0 and "--minutes 0.5" in counted and "helpers.readme" in told
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ([], "--profile full --symbol '^GSPC' --draw-only"),
+        (["PROFILE=default"], "--profile default --symbol '^GSPC' --draw-only"),
+        (["SYMBOL=^IXIC", "PROFILE=smoke"], "--profile smoke --symbol '^IXIC' --draw-only"),
+    ],
+)
+def test_figures_are_those_of_the_committed_records_unless_others_are_asked_for(given, words):
+    done = make("figures", *given)
+    said = " ".join(done.stdout.replace("\\\n", " ").split())
+    assert done.returncode == 0 and f"helpers.reproduce {words} --jobs 2" in said, said
+
+
+def test_an_interpreter_for_an_environment_that_is_there_is_refused(tmp_path):
+    shutil.copy(paths.ROOT / "Makefile", tmp_path)
+    shutil.copy(paths.ROOT / "requirements.lock", tmp_path)
+    assert make("env", "PYTHON=python3", cwd=tmp_path).returncode == 0
+    (tmp_path / ".venv").mkdir()
+    refused = make("env", "PYTHON=python3", cwd=tmp_path)
+    assert refused.returncode == 2 and refused.stdout == ""
+    assert ".venv exists" in refused.stderr and "remove .venv first" in refused.stderr
+    assert len(refused.stderr.strip().splitlines()) == 1
+    assert make("env", cwd=tmp_path).returncode == 0 == make("data", "PYTHON=python3", cwd=tmp_path).returncode
+    environment = {"PYTHON": "python3", "PATH": "/usr/bin:/bin"}
+    command = ["make", "-n", "-o", ".venv/.installed", "env"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment, timeout=60)
+    assert done.returncode == 0, "a variable of the environment is no wish of this call"
+
+
 def test_a_file_may_have_any_name_and_lie_in_the_home_folder(tmp_path):
     file = tmp_path / "it's my file.csv"
     file.write_text("Date,Close\n")
