@@ -53,6 +53,9 @@ ifneq ($(shell test -f $(call quoted,$(REPAIR)) && echo yes),yes)
 $(error REPAIR is a damaged journal, such as data/studies/full/gan_described.journal, and there is no file '$(REPAIR)')
 endif
 endif
+ifneq ($(and $(filter env,$(MAKECMDGOALS)),$(filter command,$(firstword $(origin PYTHON))),$(wildcard $(VENV))),)
+$(error $(VENV) exists, and PYTHON chooses the interpreter of a new one: remove $(VENV) first, or leave PYTHON out)
+endif
 
 # So is a name that is no target, before any target runs.
 TARGETS := $(shell sed -n 's/^\([a-z]*\):.*\#\# .*/\1/p' $(firstword $(MAKEFILE_LIST)))
@@ -101,8 +104,10 @@ reproduce: prices  ## everything from nothing, every model trained again: notebo
 smoke: $(STAMP)  ## every notebook with tiny budgets into build/smoke: packaged series, no network, minutes
 	@$(PY) -m helpers.reproduce --profile smoke --jobs $(JOBS)
 
-figures: prices  ## redraw every figure and table from the committed records; trains nothing
-	@$(PY) -m helpers.reproduce --profile full --draw-only --jobs $(JOBS)
+# The committed records are those of profile full, so that is what it draws unless another profile is asked for.
+figures: prices  ## redraw every figure and table from the records, those of profile full unless PROFILE is given; trains nothing
+	@$(PY) -m helpers.reproduce --profile $(if $(filter file,$(origin PROFILE)),full,$(PROFILE)) --symbol '$(SYMBOL)' \
+	  --draw-only --jobs $(JOBS)
 	@$(PY) -m helpers.readme
 
 supplement: $(STAMP)  ## the notebooks, figures and tables as one static site, notebooks/supplement/index.html; no network
@@ -131,10 +136,13 @@ lab: $(STAMP)  ## JupyterLab at notebook 00; the percent scripts open as noteboo
 	@JUPYTER_PREFER_ENV_PATH=1 JUPYTER_CONFIG_PATH="$(CURDIR)/notebooks/.jupyter:$$JUPYTER_CONFIG_PATH" \
 	  $(PY) -m jupyterlab notebooks --LabApp.default_url=/lab/tree/00_explore.py
 
+# Every lock is held until all is gone: that of this folder and those of the runs that write into folders under build/.
 clean:  ## remove build/, caches, and the records of profile default, those set aside too
-	@mkdir -p build && flock --nonblock build/reproduce.lock \
-	  rm -rf build data/studies/default data/studies/default.on-* .pytest_cache .ruff_cache .hypothesis || { \
-	  echo "A reproduction writes into this folder: wait for it or end it, then clean." >&2; exit 1; }
+	@mkdir -p build && set -- rm -rf build data/studies/default data/studies/default.on-* .pytest_cache .ruff_cache \
+	  .hypothesis && for lock in build/*/build/reproduce.lock build/reproduce.lock; do \
+	    if [ -e "$$lock" ] || [ "$$lock" = build/reproduce.lock ]; then set -- flock --nonblock "$$lock" "$$@"; fi; \
+	  done && "$$@" || { \
+	  echo "A reproduction writes into this folder or one under build/: wait for it or end it, then clean." >&2; exit 1; }
 	@find helpers tests notebooks -name __pycache__ -prune -exec rm -rf {} +
 
 lock:  ## requirements.lock from requirements.in (needs uv)

@@ -25,6 +25,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,9 @@ NEEDS: dict[str, tuple[str, ...]] = {
 }
 # Chosen here for each run, not in a params file.
 CHOSEN = ("profile", "protocol", "symbol", "output", "train")
+# Whole numbers that must not be 0; none may be negative.
+POSITIVE = ("epochs", "jobs", "short_run", "medium_run", "long_run", "cap", "trials", "evaluations", "seeds", "rows")
+DAYS = ("as_of", "after_until")
 
 
 class ReproduceError(ValueError):
@@ -156,7 +160,8 @@ def plan(
     only : sequence of str
         Notebooks, by name or by number ("02"); all unless given. Records of the others must be there.
     changes : mapping
-        Parameters that differ from the profile, for every notebook that has them.
+        Parameters that differ from the profile, for every notebook that has them; for a text, a date stands for its
+        ISO form and None for "", as YAML reads them.
     draw_only : bool
         Redraw from the records; train nothing.
     output : str
@@ -166,36 +171,24 @@ def plan(
     Raises
     ------
     ReproduceError
-        Unknown profile, protocol, symbol, notebook or parameter, or a value of the wrong type: one sentence that
-        names the valid ones.
+        Unknown profile, protocol, symbol, notebook or parameter, a value of the wrong type or out of range, or a params
+        file of another form: one sentence that names the valid ones.
     """
-    values, changes = profile_values(profile), dict(changes or {})
+    values = profile_values(profile)
     cells = {notebook: notebook_parameters(notebook) for notebook in NEEDS}
     unknown = set(values) - {"protocols", "all", *NEEDS}
     if unknown:
         raise ReproduceError(
-            f"params/{profile}.yml: unknown section {sorted(unknown)[0]!r}; valid sections are "
+            f"params/{profile}.yml: unknown section {sorted(unknown, key=str)[0]!r}; valid sections are "
             f"{', '.join(('protocols', 'all', *NEEDS))}."
         )
-    chosen_protocols = tuple(protocols) or tuple(values["protocols"])
-    for name in chosen_protocols:
-        if name not in windows.PROTOCOLS:
-            raise ReproduceError(f"Unknown protocol {name!r}; valid protocols are {', '.join(windows.PROTOCOLS)}.")
+    source = "--protocols" if protocols else f"params/{profile}.yml: protocols"
+    chosen_protocols = _protocols(source, protocols or values.get("protocols"))
     notebooks = [_notebook(which) for which in only] or list(NEEDS)
 
-    common = values.get("all") or {}
-    for source, given in ((f"params/{profile}.yml, all", common), ("--set", changes)):
-        for name, value in given.items():
-            having = {n: cell for n, cell in cells.items() if name in cell and name not in CHOSEN}
-            if not having:
-                _unknown_parameter(source, name, set().union(*cells.values()))
-            for cell in having.values():
-                _check_type(source, name, value, cell[name])
-    for notebook in NEEDS:
-        for name, value in (values.get(notebook) or {}).items():
-            if name not in cells[notebook] or name in CHOSEN:
-                _unknown_parameter(f"params/{profile}.yml, {notebook}", name, cells[notebook])
-            _check_type(f"params/{profile}.yml, {notebook}", name, value, cells[notebook][name])
+    common = _checked(f"params/{profile}.yml, all", values.get("all"), cells)
+    own = {n: _checked(f"params/{profile}.yml, {n}", values.get(n), {n: cell}) for n, cell in cells.items()}
+    changes = _checked("--set", changes, cells)
 
     outputs = paths.outputs(output or _output(profile, symbol, changes))
     output = "" if outputs.root == paths.ROOT else os.path.relpath(outputs.root, paths.ROOT)  # rendered, so relative
@@ -204,7 +197,7 @@ def plan(
     steps = []
     for notebook in NEEDS:
         for protocol in runs[notebook]:
-            given = {**common, **(values.get(notebook) or {}), **changes, **chosen, "protocol": protocol}
+            given = {**common, **own[notebook], **changes, **chosen, "protocol": protocol}
             parameters = {name: given.get(name, default) for name, default in cells[notebook].items()}
             wanted = [n for n in NEEDS[notebook] if n in notebooks]
             same = {n: (protocol,) if protocol in runs[n] else runs[n] for n in wanted}
@@ -227,7 +220,38 @@ def _unknown_parameter(source: str, name: str, valid: Any) -> None:
     raise ReproduceError(f"{source}: unknown parameter {name!r}; valid parameters are {', '.join(free)}.")
 
 
-def _check_type(source: str, name: str, value: Any, default: Any) -> None:
+def _protocols(source: str, names: Any) -> tuple[str, ...]:
+    """`names` as a tuple, each a protocol and none twice."""
+    if not isinstance(names, list | tuple) or not names or not all(isinstance(name, str) for name in names):
+        found = "and is missing" if names is None else f"not {names!r}"
+        raise ReproduceError(f"{source} must be a list of names such as [described, published], {found}.")
+    for name in names:
+        if name not in windows.PROTOCOLS:
+            raise ReproduceError(f"Unknown protocol {name!r}; valid protocols are {', '.join(windows.PROTOCOLS)}.")
+        if names.count(name) > 1:
+            raise ReproduceError(f"{source} must name each protocol once, not {name!r} {names.count(name)} times.")
+    return tuple(names)
+
+
+def _checked(source: str, given: Any, cells: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The parameters that `source` gives to the notebooks of `cells`, each as these take it."""
+    if not isinstance(given, Mapping | None):
+        raise ReproduceError(f"{source}: parameters are written as name: value, such as seed: 0, not {given!r}.")
+    checked = {}
+    for name, value in (given or {}).items():
+        having = [cell for cell in cells.values() if name in cell and name not in CHOSEN]
+        if not having:
+            _unknown_parameter(source, name, set().union(*cells.values()))
+        for cell in having:
+            value = _value(source, name, value, cell[name])
+        checked[name] = value
+    return checked
+
+
+def _value(source: str, name: str, value: Any, default: Any) -> Any:
+    """`value` as a notebook takes it whose parameters cell has `default`, refused if it does not fit."""
+    if isinstance(default, str):  # YAML reads 2024-12-31 as a date, and nothing as null
+        value = "" if value is None else value.isoformat() if type(value) is date else value
     if isinstance(default, float):
         fits = isinstance(value, int | float) and not isinstance(value, bool)
     else:
@@ -236,6 +260,20 @@ def _check_type(source: str, name: str, value: Any, default: Any) -> None:
         wanted = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
         kind = wanted.get(type(default).__name__, type(default).__name__)
         raise ReproduceError(f"{source}: {name} must be {kind} such as {default!r}, not {value!r}.")
+    least = 1 if name in POSITIVE else 0
+    if type(default) is int and value < least:
+        raise ReproduceError(f"{source}: {name} must be a whole number of at least {least}, not {value!r}.")
+    if name in DAYS and not _is_day(value) and (value or default):
+        empty = "" if default else " or empty"
+        raise ReproduceError(f"{source}: {name} must be a date written YYYY-MM-DD{empty}, not {value!r}.")
+    return value
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def _check_prices(symbol: str, source: str) -> None:
@@ -311,12 +349,17 @@ def _tidy_streams(outputs: Sequence[Any]) -> list[Any]:
 
 
 def error_in(executed: Path) -> str:
-    """The first error in an executed notebook, in short: the cell's number, its source, the end of the traceback."""
+    """The first error in an executed notebook, in short: its cell's source and the end of the traceback.
+
+    Empty if there is none, or no whole notebook: papermill may have been killed or the disk full while it wrote.
+    """
     import nbformat
 
-    if not executed.exists():
+    try:
+        cells = nbformat.read(executed, as_version=4).cells
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, nbformat.ValidationError):
         return ""
-    for cell in nbformat.read(executed, as_version=4).cells:
+    for cell in cells:
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 trace = "\n".join(output.traceback)
@@ -328,11 +371,12 @@ def error_in(executed: Path) -> str:
 
 def _start(step: Step, build: Path) -> subprocess.Popen:
     """Papermill on one step, in a process of its own."""
-    convert(step.notebook, build / f"{step.notebook}.ipynb")
+    source = build / f"{step.name}.ipynb"  # of this step alone: the other protocol's papermill may be reading its own
+    convert(step.notebook, source)
     (build / f"{step.name}.json").write_text(json.dumps(dict(step.parameters)), encoding="utf-8")
     executed = build / f"{step.name}.executed.ipynb"
     executed.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "papermill", str(build / f"{step.notebook}.ipynb"), str(executed)]
+    command = [sys.executable, "-m", "papermill", str(source), str(executed)]
     command += ["-f", str(build / f"{step.name}.json"), "-k", "python3", "--cwd", str(paths.ROOT)]
     command += ["--no-progress-bar", "--log-level", "ERROR"]
     environment = os.environ | {
@@ -528,11 +572,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--draw-only", action="store_true", help="redraw from the records; train nothing")
     parser.add_argument("--jobs", type=int, default=2, help="notebooks at the same time")
     parser.add_argument("--output", default="", help="folder to write into, relative to the repository")
-    parser.add_argument("--keep", action="store_true", help="go on with the records of a profile smoke killed before")
+    parser.add_argument("--keep", action="store_true", help="go on with the records of a smoke run; --only always does")
     parser.add_argument("--fetch", action="store_true", help="only see to it that there are closes")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    only = [n for n in options.only.split(",") if n]
     try:
         if options.fetch:
             log.info("%s", fetch(options.symbol))
@@ -541,13 +586,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.profile,
             symbol=options.symbol,
             protocols=[p for p in options.protocols.split(",") if p],
-            only=[n for n in options.only.split(",") if n],
+            only=only,
             changes=_changes(options.set),
             draw_only=options.draw_only,
             output=options.output,
         )
         with lock(steps[0].outputs):
-            return _report(steps, max(1, options.jobs), options.draw_only, keep=options.keep)
+            keep = options.keep or bool(only)  # notebooks run alone read the records of the others
+            return _report(steps, max(1, options.jobs), options.draw_only, keep=keep)
     except (ReproduceError, records.RecordsError) as error:
         sys.stderr.write(f"{error}\n")
         return 2

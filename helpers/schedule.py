@@ -1,9 +1,9 @@
 """How long a reproduction will take, said before it starts, and what it took, said when it ends.
 
-`notebooks/minutes.json` holds, for each profile, the minutes of every notebook on one machine and the seconds that
-`calibrate` took there; the ratio of these seconds to those of the reader's machine scales the plan. A run that
-trained everything from nothing writes its own minutes into the folder that it writes its results to, and they serve
-the next one there.
+`notebooks/minutes.json` holds, for each profile that was timed, the minutes of every notebook on one machine and the
+seconds that `calibrate` took there; the ratio of these seconds to those of the reader's machine scales the plan. A run
+that trained everything from nothing writes its own minutes into the folder that it writes its results to, and they
+serve the next one there.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FILE = "notebooks/minutes.json"
-SIMILAR = {"default": "full", "full": "default"}  # profiles with nearly the same budgets
 CALIBRATE_OVER = 5.0  # minutes of the plan from which on it is worth the seconds
 CALIBRATION_LIMIT = 20.0  # s for all of it
 STATE_EVERY = 60.0  # s between two lines on what runs, in a log
@@ -62,7 +61,7 @@ class Expectation:
 
 
 def read(outputs: Outputs, profile: str) -> dict[str, Any]:
-    """The recorded minutes of a profile: those of this folder, else the repository's, else of a similar profile.
+    """The recorded minutes of a profile: those of this folder, else the repository's; another profile's budgets differ.
 
     Returns
     -------
@@ -71,10 +70,9 @@ def read(outputs: Outputs, profile: str) -> dict[str, Any]:
         run from its start to its end (None where they are not known); empty if there are none.
     """
     for root in (outputs.root, paths.ROOT):
-        for name in (profile, SIMILAR.get(profile, profile)):
-            found = _file(root).get(name)
-            if found:
-                return found
+        found = _file(root).get(profile)
+        if found:
+            return found
     return {}
 
 
@@ -193,7 +191,10 @@ def makespan(steps: Sequence[Any], minutes: Mapping[str, float], jobs: int) -> f
 
 
 def plan_text(steps: Sequence[Any], expected: Expectation, jobs: int) -> str:
-    """The plan, one line a step, with the minutes each takes at most: what is recorded already is not trained again."""
+    """The plan, one line a step, with the minutes each takes at most: what is recorded already is not trained again.
+
+    Steps that were never timed make the total a lower bound, and it says how many they are.
+    """
     rows = [f"{_minutes(expected.minutes.get(step.name)):>9} min  {step.name}" for step in steps]
     total = makespan(steps, expected.minutes, jobs)
     missing = sum(step.name not in expected.minutes for step in steps)
@@ -205,8 +206,16 @@ def plan_text(steps: Sequence[Any], expected: Expectation, jobs: int) -> str:
         speed = ""
         if math.isfinite(expected.calibrated):
             speed = f", which takes {expected.factor:.2g} times as long as {expected.machine}"
-        head = f"Plan, about {total:.0f} minutes on this machine{speed}; less where records are there already:"
-        head = head if total >= 1 else "Plan, about a minute:"
+        untimed = f"{missing} of {len(steps)} notebooks were never timed"
+        less = "less where records are there already"
+        if missing and total < 1:
+            head = f"Plan; {untimed}, the others take about a minute:"
+        elif missing:
+            head = f"Plan, at least {total:.0f} minutes on this machine{speed}; {untimed}; {less}:"
+        elif total < 1:
+            head = "Plan, about a minute:"
+        else:
+            head = f"Plan, about {total:.0f} minutes on this machine{speed}; {less}:"
     return "\n".join([head, *rows])
 
 

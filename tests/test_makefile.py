@@ -80,6 +80,36 @@ def test_right_values_reach_the_commands():
     assert done.returncode == 0 and "--minutes 0.5" in counted and "helpers.readme" in told
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ([], "--profile full --symbol '^GSPC' --draw-only"),
+        (["PROFILE=default"], "--profile default --symbol '^GSPC' --draw-only"),
+        (["SYMBOL=^IXIC", "PROFILE=smoke"], "--profile smoke --symbol '^IXIC' --draw-only"),
+    ],
+)
+def test_figures_are_those_of_the_committed_records_unless_others_are_asked_for(given, words):
+    done = make("figures", *given)
+    said = " ".join(done.stdout.replace("\\\n", " ").split())
+    assert done.returncode == 0 and f"helpers.reproduce {words} --jobs 2" in said, said
+
+
+def test_an_interpreter_for_an_environment_that_is_there_is_refused(tmp_path):
+    shutil.copy(paths.ROOT / "Makefile", tmp_path)
+    shutil.copy(paths.ROOT / "requirements.lock", tmp_path)
+    assert make("env", "PYTHON=python3", cwd=tmp_path).returncode == 0
+    (tmp_path / ".venv").mkdir()
+    refused = make("env", "PYTHON=python3", cwd=tmp_path)
+    assert refused.returncode == 2 and refused.stdout == ""
+    assert ".venv exists" in refused.stderr and "remove .venv first" in refused.stderr
+    assert len(refused.stderr.strip().splitlines()) == 1
+    assert make("env", cwd=tmp_path).returncode == 0 == make("data", "PYTHON=python3", cwd=tmp_path).returncode
+    environment = {"PYTHON": "python3", "PATH": "/usr/bin:/bin"}
+    command = ["make", "-n", "-o", ".venv/.installed", "env"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment, timeout=60)
+    assert done.returncode == 0, "a variable of the environment is no wish of this call"
+
+
 def test_a_file_may_have_any_name_and_lie_in_the_home_folder(tmp_path):
     file = tmp_path / "it's my file.csv"
     file.write_text("Date,Close\n")
@@ -114,11 +144,15 @@ def test_a_new_variable_is_known_by_its_default_alone(tmp_path):
     assert "MINUTES COLOUR" in make("help", "COLOR=blue", cwd=tmp_path).stderr
 
 
-def test_clean_takes_nothing_from_a_reproduction(tmp_path):
+@pytest.mark.parametrize("run", ["", "build/smoke", "build/default_seed-1"])
+def test_clean_takes_nothing_from_a_reproduction(tmp_path, run):
+    """Each run locks the folder that it writes into: the repository, or its own under build/."""
     shutil.copy(paths.ROOT / "Makefile", tmp_path)
     record = tmp_path / "data" / "studies" / "default" / "gan.journal"
-    record.parent.mkdir(parents=True)
-    record.write_text("{}")
+    other = tmp_path / "build" / "other" / "build" / "reproduce.lock"
+    for path in (record, other):
+        path.parent.mkdir(parents=True)
+        path.write_text("{}")
     for name in ("helpers", "tests", "notebooks"):
         (tmp_path / name).mkdir()
 
@@ -126,9 +160,9 @@ def test_clean_takes_nothing_from_a_reproduction(tmp_path):
         command = ["make", "-o", ".venv/.installed", "clean"]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
 
-    with reproduce.lock(paths.Outputs(tmp_path)):
+    with reproduce.lock(paths.Outputs(tmp_path / run)):
         refused = clean()
         assert refused.returncode == 2 and "A reproduction writes into this folder" in refused.stderr
-        assert record.exists() and (tmp_path / "build" / "reproduce.lock").exists()
+        assert record.exists() and other.exists() and (tmp_path / run / "build" / "reproduce.lock").exists()
     assert clean().returncode == 0
     assert not record.exists() and not (tmp_path / "build").exists()

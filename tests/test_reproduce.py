@@ -1,5 +1,6 @@
 """Planning and executing notebooks: what is refused before anything runs, what a failure leaves behind, the lock."""
 
+import json
 import os
 import subprocess
 import sys
@@ -90,6 +91,22 @@ def test_one_notebook_alone_needs_no_other():
         ({"profile": "smoke", "changes": {"epochs": "three"}}, ["epochs", "whole number", "'three'"]),
         ({"profile": "smoke", "changes": {"seed": True}}, ["seed", "whole number", "True"]),
         ({"profile": "smoke", "changes": {"protocol": "published"}}, ["'protocol'", "unknown"]),
+        (
+            {"profile": "smoke", "protocols": ["clean", "clean"]},
+            ["--protocols", "each protocol once", "'clean' 2 times"],
+        ),
+        ({"profile": "smoke", "changes": {"epochs": 0}}, ["--set: epochs", "at least 1, not 0"]),
+        ({"profile": "smoke", "changes": {"epochs": None}}, ["--set: epochs", "whole number", "None"]),
+        ({"profile": "smoke", "changes": {"jobs": 0}}, ["--set: jobs", "at least 1, not 0"]),
+        ({"profile": "smoke", "changes": {"seed": -1}}, ["--set: seed", "at least 0, not -1"]),
+        (
+            {"profile": "smoke", "changes": {"as_of": "garbage"}},
+            ["--set: as_of", "date written YYYY-MM-DD, not 'garbage'"],
+        ),
+        ({"profile": "smoke", "changes": {"as_of": "2020-02-30"}}, ["as_of", "YYYY-MM-DD", "'2020-02-30'"]),
+        ({"profile": "smoke", "changes": {"as_of": "20201231"}}, ["as_of", "YYYY-MM-DD", "'20201231'"]),
+        ({"profile": "smoke", "changes": {"as_of": None}}, ["as_of", "YYYY-MM-DD, not ''"]),
+        ({"profile": "smoke", "changes": {"after_until": "soon"}}, ["after_until", "YYYY-MM-DD or empty, not 'soon'"]),
         ({"profile": "smoke", "symbol": "^IXIC"}, ["^IXIC", "make data"]),
         ({"profile": "smoke", "symbol": "no symbol"}, ["'no symbol'", "^GSPC"]),
     ],
@@ -108,8 +125,21 @@ def test_bad_input_is_one_sentence_that_names_the_valid_choices(arguments, words
         ("protocols: [described]\nall: {sead: 1}\n", ["all", "'sead'", "seed"]),
         ("protocols: [described]\n03_gan_tuner: {long_run: 5}\n", ["03_gan_tuner", "'long_run'", "medium_run"]),
         ("protocols: [described]\n02_generator: {}\n", ["'02_generator'", "02_generator_tuner"]),
-        ("protocols: [described]\nall: {as_of: 2024-12-31}\n", ["as_of", "text"]),
+        ("protocols: [described]\nall: {as_of: 2024-12-31 10:00:00}\n", ["as_of", "text"]),
+        ("protocols: [described]\nall: {as_of: today}\n", ["all: as_of", "YYYY-MM-DD, not 'today'"]),
+        ("protocols: [described]\n06_replication: {jobs: 0}\n", ["06_replication: jobs", "at least 1, not 0"]),
+        ("protocols: [described]\n02_generator_tuner: 100\n", ["02_generator_tuner: ", "name: value", "not 100"]),
+        ("protocols: [described]\nall: []\n", ["default.yml, all: ", "name: value", "not []"]),
+        ("protocols: [described]\n1: {}\nother: {}\n", ["unknown section 1"]),
         ("protocols: [descried]\n", ["'descried'", "described"]),
+        ("protocols: clean\n", ["default.yml: protocols must be a list", "[described, published], not 'clean'"]),
+        ("protocols: [1]\n", ["protocols must be a list of names", "not [1]"]),
+        ("protocols: []\n", ["protocols must be a list", "not []"]),
+        ("all: {seed: 1}\n", ["protocols must be a list", "and is missing"]),
+        (
+            "protocols: [described, described]\n",
+            ["default.yml: protocols", "each protocol once", "'described' 2 times"],
+        ),
         ("- 1\n", ["default.yml", "mapping"]),
     ],
 )
@@ -118,6 +148,54 @@ def test_a_bad_params_file_is_refused_by_name(tmp_path, monkeypatch, text, words
     with pytest.raises(ReproduceError) as refused:
         reproduce.plan("default")
     assert all(word in str(refused.value) for word in words), refused.value
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "value"),
+    [
+        ("as_of=2010-12-31", "as_of", "2010-12-31"),
+        ("as_of='2010-12-31'", "as_of", "2010-12-31"),
+        ("others=", "others", ""),
+        ("others=^IXIC", "others", "^IXIC"),
+        ("after_until=", "after_until", ""),
+        ("published_seeds=0", "published_seeds", 0),
+        ("seed=0", "seed", 0),
+    ],
+)
+def test_a_value_arrives_as_it_was_written(given, name, value):
+    steps = reproduce.plan("smoke", changes=reproduce._changes([given]))
+    found = [step.parameters[name] for step in steps if name in step.parameters]
+    assert found and all(one == value and type(one) is type(value) for one in found)
+    json.dumps([dict(step.parameters) for step in steps])
+    assert steps[0].outputs.root.name == f"smoke_{name}-{value}".replace("^", "-")
+
+
+def test_a_params_file_may_hold_a_date_and_an_empty_text(tmp_path, monkeypatch):
+    write_params(
+        tmp_path,
+        "protocols: [described]\nall: {as_of: 2010-12-31}\n08_forecast_validity: {others: }\n07_tuner_benchmark:\n",
+        monkeypatch,
+    )
+    steps = {step.notebook: step.parameters for step in reproduce.plan("default")}
+    assert {parameters["as_of"] for parameters in steps.values()} == {"2010-12-31"}
+    assert steps["08_forecast_validity"]["others"] == ""
+
+
+@pytest.mark.parametrize("extra", [[], ["--only", "05"]])
+def test_notebooks_run_alone_keep_the_records_of_the_others(tmp_path, monkeypatch, extra):
+    """A whole profile smoke starts from nothing; notebook 05 alone has nothing to read without the records."""
+    record = paths.Outputs(tmp_path).studies("smoke") / "gan_described.journal"
+    record.parent.mkdir(parents=True)
+    record.write_bytes(b"")
+    there = []
+
+    def run(steps, **_):
+        there.append(record.exists())
+        return {step.name: "" for step in steps}
+
+    monkeypatch.setattr(reproduce, "run", run)
+    reproduce.main(["--profile", "smoke", "--output", str(tmp_path), *extra])
+    assert there == [bool(extra)]
 
 
 def test_the_command_line_says_it_and_stops():
@@ -160,6 +238,17 @@ def test_a_notebook_gets_its_parameters_and_is_rendered_without_traces_of_the_ru
     assert "papermill" not in raw and str(outputs.root) not in raw
 
 
+def test_the_protocols_of_a_notebook_run_side_by_side_from_files_of_their_own(tmp_path, smoke, monkeypatch):
+    commands = []
+    monkeypatch.setattr(reproduce.subprocess, "Popen", lambda command, **_: commands.append(command))
+    for step in smoke:
+        if step.notebook == "05_comparison":
+            reproduce._start(step, tmp_path)
+    files = [[Path(word) for word in command if word.startswith(str(tmp_path))] for command in commands]
+    assert len(files) == 2 and not set(files[0]) & set(files[1]), "read, written and parameters"
+    assert all(read.is_file() for read, *_ in files)
+
+
 def test_a_failing_notebook_leaves_the_earlier_one_and_stops_only_what_needs_it(small):
     good, outputs = small(first="# %%\n1 + 1\n")
     before = (outputs.rendered / "first.ipynb").read_bytes()
@@ -171,6 +260,29 @@ def test_a_failing_notebook_leaves_the_earlier_one_and_stops_only_what_needs_it(
     assert done["second"] == "not run: it needs first" and done["third"] == ""
     assert (outputs.rendered / "first.ipynb").read_bytes() == before
     assert not (outputs.rendered / "second.ipynb").exists()
+
+
+def test_a_notebook_cut_off_while_it_was_written_stops_only_what_needs_it(small, monkeypatch):
+    """Papermill killed, or the disk full: what its log said last is told, and the other notebooks go on."""
+    start = reproduce._start
+
+    def cut(step, build):
+        if step.name != "first":
+            return start(step, build)
+        (build / "first.executed.ipynb").write_text('{"cells": [{"cell_ty', encoding="utf-8")
+        (build / "first.log").write_text("No space left on device\n", encoding="utf-8")
+        return subprocess.Popen([sys.executable, "-c", "raise SystemExit(1)"])
+
+    monkeypatch.setattr(reproduce, "_start", cut)
+    done, _ = small(zero="# %%\n0\n", first="# %%\n1\n", second="# %%\n2\n", needs={"second": ("first",)})
+    assert done == {"zero": "", "first": "No space left on device", "second": "not run: it needs first"}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", '{"nbformat": 4}', '{"nbformat": 4, "cells": [{}]}'])
+def test_no_error_is_read_from_what_is_no_whole_notebook(tmp_path, text):
+    assert reproduce.error_in(tmp_path / "missing.ipynb") == ""
+    (tmp_path / "cut.ipynb").write_text(text, encoding="utf-8")
+    assert reproduce.error_in(tmp_path / "cut.ipynb") == ""
 
 
 @pytest.mark.parametrize("content", [b'{"items": ["G-fig', b"foreign text", b"[]", b'{"files": []}', b"\xff", b""])

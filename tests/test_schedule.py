@@ -56,14 +56,13 @@ def write(root, content):
 RECORD = {"machine": "M, 2 cores", "calibration_seconds": 2.0, "minutes": {"a": 4.0, "b": 6.0}}
 
 
-def test_minutes_of_this_folder_come_before_the_repositorys_and_a_similar_profile_serves(tmp_path, monkeypatch):
+def test_minutes_of_this_folder_come_before_the_repositorys_and_no_other_profile_serves(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "ROOT", tmp_path / "repository")
     write(tmp_path / "repository", {"full": RECORD | {"machine": "theirs"}})
     here = write(tmp_path / "here", {"full": RECORD | {"machine": "ours"}})
     assert schedule.read(here, "full")["machine"] == "ours"
-    assert schedule.read(here, "default")["machine"] == "ours"
-    assert schedule.read(paths.Outputs(tmp_path / "nothing"), "default")["machine"] == "theirs"
-    assert schedule.read(here, "smoke") == {}
+    assert schedule.read(paths.Outputs(tmp_path / "nothing"), "full")["machine"] == "theirs"
+    assert schedule.read(here, "default") == schedule.read(here, "smoke") == {}, "their budgets differ"
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"full": {}}', '{"full": {"machine": 1, "minutes": {"a": "x"}}}'])
@@ -106,11 +105,24 @@ def test_what_a_run_took_is_what_the_next_one_expects(tmp_path):
     assert "cores" in schedule.read(outputs, "full")["machine"]
 
 
-def test_the_committed_minutes_are_of_steps_that_exist():
-    found = schedule.read(paths.outputs(), "full")
-    names = {step.name for step in reproduce.plan("full")}
-    assert len(found["minutes"]) > 8 and found["calibration_seconds"] > 0
-    assert set(found["minutes"]) <= names, "removed notebooks"
+def test_the_committed_minutes_are_of_every_step_there_is():
+    committed = json.loads((paths.ROOT / schedule.FILE).read_text(encoding="utf-8"))
+    assert "default" in committed and committed["default"]["calibration_seconds"] > 0
+    for profile, record in committed.items():
+        assert set(record["minutes"]) == {step.name for step in reproduce.plan(profile)}, profile
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_what_is_redrawn_from_records_is_not_learnt_as_training(tmp_path, monkeypatch, recorded):
+    outputs = paths.Outputs(tmp_path)
+    if recorded:
+        outputs.studies("default").mkdir(parents=True)
+        (outputs.studies("default") / "contest_summary.csv").write_text("")
+    monkeypatch.setattr(reproduce, "run", lambda steps, **_: {step.name: "" for step in steps})
+    monkeypatch.setattr(schedule, "calibrate", lambda: math.nan)
+    arguments = ["--profile", "default", "--set", "source=packaged", "--output", str(tmp_path)]
+    assert reproduce.main(arguments) == 1, "no figure was made"
+    assert (tmp_path / schedule.FILE).exists() != recorded
 
 
 # --- what is said ---------------------------------------------------------------------------------------------------
@@ -125,9 +137,26 @@ def test_the_plan_names_every_step_with_its_minutes():
         "already:"
     )
     assert [line.split() for line in lines[1:]] == [["2.0", "min", "first"], ["3.0", "min", "second"]]
+    said = schedule.plan_text(steps, Expectation({"first": 0.2, "second": 0.3}), 2)
+    assert said.startswith("Plan, about a minute:\n")
     assert schedule.plan_text(steps, Expectation({}), 2).startswith("Plan; how long it takes has not been measured")
     drawn = [Step("first", parameters={"train": False})]
     assert schedule.plan_text(drawn, Expectation({}), 2).startswith("Plan; nothing is trained:")
+
+
+@pytest.mark.parametrize(
+    ("minutes", "head"),
+    [
+        (
+            4.0,
+            "Plan, at least 4 minutes on this machine; 2 of 3 notebooks were never timed; less where records are",
+        ),
+        (0.4, "Plan; 2 of 3 notebooks were never timed, the others take about a minute:"),
+    ],
+)
+def test_notebooks_that_were_never_timed_are_not_taken_for_none(minutes, head):
+    steps = [Step("first"), Step("second", ("first",)), Step("third")]
+    assert schedule.plan_text(steps, Expectation({"first": minutes}), 2).startswith(head)
 
 
 def test_the_summary_says_what_took_how_long_and_what_was_made_where(tmp_path):
