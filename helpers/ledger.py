@@ -276,18 +276,20 @@ def held(path: Path) -> Iterator[None]:
     Raises
     ------
     LedgerError
-        If another process holds it, or there is none.
+        If another process holds it, there is none, or it cannot be written.
     """
     try:
-        file = open(path, "rb")
+        file = open(path, "r+b")  # NFS locks a file against others only where it is open for writing
     except OSError as error:
-        raise LedgerError(f"{path.name} cannot be read: {error.strerror}.") from error
+        raise LedgerError(f"{path.name} cannot be opened for writing: {error.strerror}.") from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             same = os.stat(path).st_ino == os.fstat(file.fileno()).st_ino  # else it was replaced before it was held
         except BlockingIOError:
             same = False
+        except OSError as error:
+            raise LedgerError(f"{path.name} cannot be held against other processes: {error.strerror}.") from error
         if not same:
             raise LedgerError(f"{path.name} is being written by another process: run this again when that is done.")
         yield

@@ -645,7 +645,7 @@ class _FileLock:
         self._file: Any = None
 
     def acquire(self) -> bool:
-        self._file = open(self._path, "rb")
+        self._file = open(self._path, "r+b")  # NFS locks a file against others only where it is open for writing
         fcntl.flock(self._file, fcntl.LOCK_EX)
         return True
 

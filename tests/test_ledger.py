@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import resource
 import subprocess
@@ -177,6 +179,26 @@ def test_two_processes_do_not_write_one_ledger(tmp_path, datasets):
         assert count == [] and len(ledger.read(path)) == 2
         first.kill()
     assert len(complete(path, trainings(), datasets, count)) == 4 and len(count) == 2
+
+
+def test_a_ledger_is_held_on_nfs_too(tmp_path, datasets, nfs):
+    path = tmp_path / "a.jsonl"
+    assert len(complete(path, trainings(), datasets, [])) == 4
+    assert not ledger.repair(path)
+
+
+def test_where_locks_are_not_supported_it_is_said(tmp_path, monkeypatch):
+    path = tmp_path / "a.jsonl"
+
+    def none(file, operation):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    with (
+        pytest.raises(LedgerError, match=r"^a\.jsonl cannot be held against other processes: No locks available\.$"),
+        ledger.appending(path),
+    ):
+        pass
 
 
 def test_a_disk_that_fills_leaves_whole_records(tmp_path, datasets):

@@ -268,6 +268,10 @@ def test_a_process_does_not_wait_for_itself(tmp_path):
     assert len(go(tmp_path, trials=3).trials) == 3  # and it is free again
 
 
+def test_a_study_runs_on_nfs_too(tmp_path, nfs):
+    assert outcome(go(tmp_path / "nfs", trials=3)) == outcome(go(tmp_path / "here", trials=3))
+
+
 def test_a_journal_may_travel(tmp_path):
     """Plain JSON lines, small, strict, with no name of the machine or of a folder."""
     go(tmp_path / "ten", trials=10, evaluator=Invented(failing={4}))
