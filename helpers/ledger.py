@@ -152,6 +152,8 @@ def complete(
     LedgerError
         Records of other closes or another budget, a damaged file, one that another process writes, or missing
         trainings with `train=False`.
+    trial.WorkerError
+        If no worker process can be started; what is recorded stays.
     """
     path = Path(path)
     wanted = {training.key: training for training in trainings}

@@ -194,6 +194,8 @@ def run(
         Bad arguments; a journal made with other settings, or damaged; missing trials; a folder that cannot be written.
     StudyFailed
         If every trial failed, or the first `give_up_after`.
+    trial.WorkerError
+        If no worker process can be started; what is recorded stays.
     """
     path = journal_path(name, folder)
     for what, value, least in (("trials", trials, 1), ("seed", seed, 0), ("give_up_after", give_up_after, 1)):
@@ -403,6 +405,8 @@ def winner(
     ------
     StudyError
         Another dataset than the study's; no stored forecasts and `train=False`; training failed.
+    trial.WorkerError
+        If no worker process can be started.
     """
     identity = study.user_attrs["identity"]
     for what, ours, theirs in (

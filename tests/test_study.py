@@ -22,7 +22,7 @@ from helpers.metrics import error_metrics
 from helpers.prices import Prices, closes_sha256
 from helpers.samplers import GeneratorSampler
 from helpers.space import GENERATOR_SPACE, HYPERPARAMETERS, UnitCube
-from helpers.trial import METRICS, Evaluator, TrialResult
+from helpers.trial import METRICS, Evaluator, TrialResult, WorkerError
 from helpers.windows import Dataset, protocol
 
 SPACE = {**GENERATOR_SPACE, "sequence_length": optuna.distributions.IntDistribution(1, 10)}
@@ -402,6 +402,17 @@ def test_describe_tells_samplers_apart():
     said = study.describe(GeneratorSampler(seed=3, feedback="zero"))
     assert said.startswith("GeneratorSampler(seed=3") and "feedback='zero'" in said
     assert said != study.describe(GeneratorSampler(seed=3, feedback="paper"))
+
+
+def test_a_worker_that_cannot_start_is_not_blamed_on_the_journal(tmp_path, monkeypatch):
+    python = tmp_path / "python"
+    python.write_text("")  # cannot be executed
+    monkeypatch.setattr(sys, "executable", str(python))
+    with (
+        Evaluator() as evaluator,
+        pytest.raises(WorkerError, match=r"^The worker process cannot start: Permission denied\.$"),
+    ):
+        go(tmp_path / "s", trials=2, evaluator=evaluator)
 
 
 def test_a_small_study_of_real_lstms(tmp_path):
