@@ -165,12 +165,13 @@ def collect(
     Raises
     ------
     BenchmarkError
-        For records of other closes, a damaged file, or one that another process writes.
+        For records of other closes, a damaged file, one that another process writes, or `jobs` below 1.
     trial.WorkerError
         If no worker process can be started; what is recorded stays.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        ledger.check_jobs(jobs)
+        path.parent.mkdir(parents=True, exist_ok=True)
         with ledger.appending(path, is_record=_is_record) as append:
             done = {_key(record) for record in read(path, dataset.data_sha256)} | set(known)
             missing = [task for task in wanted if task.key not in done]

@@ -161,6 +161,12 @@ def test_the_command_says_that_no_worker_can_start(monkeypatch, tmp_path, comman
     assert command() == (1, ["The worker process cannot start: Permission denied."])
 
 
+def test_the_command_refuses_no_workers(tmp_path, command):
+    nothing = ("--configs", "0")  # so that it ends in any case
+    assert command(*nothing, "--jobs", "0") == (1, ["jobs must be a whole number of at least 1, not 0."])
+    assert not (tmp_path / "b").exists()
+
+
 # The table.
 
 
