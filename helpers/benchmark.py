@@ -36,7 +36,7 @@ from helpers.lstm import EPOCHS
 from helpers.progress import Bar
 from helpers.space import HYPERPARAMETERS, SPACES, LstmConfig, UnitCube, config_from_params, lstm_space
 from helpers.study import trial_seed
-from helpers.trial import METRICS, Evaluator, TrialResult
+from helpers.trial import METRICS, Evaluator, TrialResult, WorkerError
 from helpers.windows import PROTOCOLS, Dataset, protocol
 
 logger = logging.getLogger(__name__)
@@ -165,10 +165,13 @@ def collect(
     Raises
     ------
     BenchmarkError
-        For records of other closes, a damaged file, or one that another process writes.
+        For records of other closes, a damaged file, one that another process writes, or `jobs` below 1.
+    trial.WorkerError
+        If no worker process can be started; what is recorded stays.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        ledger.check_jobs(jobs)
+        path.parent.mkdir(parents=True, exist_ok=True)
         with ledger.appending(path, is_record=_is_record) as append:
             done = {_key(record) for record in read(path, dataset.data_sha256)} | set(known)
             missing = [task for task in wanted if task.key not in done]
@@ -370,7 +373,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         wanted = tasks(space, name, configs=options.configs, noise=options.noise)
         path = records_path(space, name, folder)
         collect(path, wanted, dataset, jobs=options.jobs, known=known, evaluator=Evaluator)
-    except (BenchmarkError, PricesError) as error:
+    except (BenchmarkError, PricesError, WorkerError) as error:
         logger.error("%s", error)
         return 1
     except KeyboardInterrupt:

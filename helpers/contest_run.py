@@ -20,6 +20,7 @@ from helpers import contest, contest_report, paths, prices, reproduce, windows
 from helpers.benchmark import BenchmarkError
 from helpers.entrants import EVALUATIONS
 from helpers.problems import ContestError, Trained
+from helpers.trial import WorkerError
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             path = contest.records_path(paths.outputs(options.output).studies(options.profile), problem)
             seeds = range(options.seed, options.seed + a.seeds)
             contest.hold(path, problem, tuners, seeds, evaluations=a.evaluations, **given)
-    except (ContestError, BenchmarkError, prices.PricesError, reproduce.ReproduceError) as error:
+    except (ContestError, BenchmarkError, WorkerError, prices.PricesError, reproduce.ReproduceError) as error:
         logger.error("%s", error)
         return 1
     except KeyboardInterrupt:

@@ -134,6 +134,7 @@ def complete(
     path : path
         The ledger, a file `*.jsonl`; made if missing.
     trainings : sequence of Training
+        Where one is asked for twice, with its forecasts and without, they are recorded.
     datasets : callable
         The dataset of a series under a protocol.
     epochs, engine
@@ -150,11 +151,17 @@ def complete(
     Raises
     ------
     LedgerError
-        Records of other closes or another budget, a damaged file, one that another process writes, or missing
-        trainings with `train=False`.
+        Records of other closes or another budget, a damaged file, one that another process writes, missing trainings
+        with `train=False`, or `jobs` that is no whole number of at least 1.
+    trial.WorkerError
+        If no worker process can be started; what is recorded stays.
     """
+    check_jobs(jobs)
     path = Path(path)
-    wanted = {training.key: training for training in trainings}
+    wanted: dict[str, Training] = {}
+    for training in trainings:
+        if training.keep or training.key not in wanted:
+            wanted[training.key] = training
     held: dict[tuple[str, Protocol], Dataset] = {}
 
     def dataset(training: Training) -> Dataset:
@@ -276,18 +283,20 @@ def held(path: Path) -> Iterator[None]:
     Raises
     ------
     LedgerError
-        If another process holds it, or there is none.
+        If another process holds it, there is none, or it cannot be written.
     """
     try:
-        file = open(path, "rb")
+        file = open(path, "r+b")  # NFS locks a file against others only where it is open for writing
     except OSError as error:
-        raise LedgerError(f"{path.name} cannot be read: {error.strerror}.") from error
+        raise LedgerError(f"{path.name} cannot be opened for writing: {error.strerror}.") from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             same = os.stat(path).st_ino == os.fstat(file.fileno()).st_ino  # else it was replaced before it was held
         except BlockingIOError:
             same = False
+        except OSError as error:
+            raise LedgerError(f"{path.name} cannot be held against other processes: {error.strerror}.") from error
         if not same:
             raise LedgerError(f"{path.name} is being written by another process: run this again when that is done.")
         yield
@@ -307,6 +316,18 @@ def repair(path: Path, *, is_record: Check = is_record) -> bool:
 
 def _scan(path: Path, is_record: Check) -> lines.Scan:
     return lines.sound(path, lines.scan(path, is_record=is_record), error=LedgerError)
+
+
+def check_jobs(jobs: Any) -> None:
+    """Refuse a number of workers that nothing can be trained with.
+
+    Raises
+    ------
+    LedgerError
+        If `jobs` is no whole number of at least 1.
+    """
+    if isinstance(jobs, bool) or not isinstance(jobs, int | np.integer) or jobs < 1:
+        raise LedgerError(f"jobs must be a whole number of at least 1, not {jobs!r}.")
 
 
 def train_all(
@@ -330,7 +351,22 @@ def train_all(
         Makes a worker: a context manager with `trial.Evaluator.evaluate` and `close`.
     jobs : int
         Workers.
+
+    Raises
+    ------
+    LedgerError
+        If `jobs` is no whole number of at least 1; when it is called.
     """
+    check_jobs(jobs)
+    return _train_all(tasks, evaluate, evaluator, jobs)
+
+
+def _train_all(
+    tasks: Sequence[Task],
+    evaluate: Callable[[Any, Task], TrialResult],
+    evaluator: Callable[[], Any],
+    jobs: int,
+) -> Iterator[tuple[Task, TrialResult]]:
     waiting: queue.SimpleQueue[Task] = queue.SimpleQueue()
     for task in tasks:
         waiting.put(task)

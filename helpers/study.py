@@ -19,7 +19,7 @@ import os
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from numbers import Real
 from pathlib import Path
@@ -176,7 +176,8 @@ def run(
         False reads only: an error if trials are missing.
     keep_predictions : bool
         Whether to store the forecasts of each new best trial (`<name>.best-0018.npz`), for `winner`. Not done where
-        trials are judged by a validation part.
+        trials are judged by a validation part. Forecasts that an earlier study of this name left, its journal having
+        been removed, are removed when the new one begins.
     give_up_after : int
         Stop when the first so many trials have all failed: what fails every time is not the configuration.
 
@@ -193,6 +194,8 @@ def run(
         Bad arguments; a journal made with other settings, or damaged; missing trials; a folder that cannot be written.
     StudyFailed
         If every trial failed, or the first `give_up_after`.
+    trial.WorkerError
+        If no worker process can be started; what is recorded stays.
     """
     path = journal_path(name, folder)
     for what, value, least in (("trials", trials, 1), ("seed", seed, 0), ("give_up_after", give_up_after, 1)):
@@ -222,6 +225,7 @@ def run(
             journal = _Journal(path)
             study = _open(name, journal, first)
             if "identity" not in study.user_attrs and not study.trials:
+                _forget_forecasts(path)  # before the identity is on the disk: a kill in between leaves a study to begin
                 stamp = provenance.stamp(
                     data_sha256=dataset.data_sha256,
                     seeds=[seed],
@@ -269,7 +273,14 @@ def run(
                 )
                 if result.ok and result.predictions is not None and result.mse < _least(study):
                     # Stored before the trial counts as finished: a record without its forecasts cannot be.
-                    _store(_best_path(path, trial.number), config, result, dataset, stage="tune")
+                    _store(
+                        _best_path(path, trial.number),
+                        config,
+                        result,
+                        dataset,
+                        stage="tune",
+                        training=_training(trial_seed(seed, trial.number), identity),
+                    )
 
                 started = time.perf_counter()
                 attributes = _attributes(config, result, trial_seed(seed, trial.number), learnt + asked)
@@ -394,6 +405,8 @@ def winner(
     ------
     StudyError
         Another dataset than the study's; no stored forecasts and `train=False`; training failed.
+    trial.WorkerError
+        If no worker process can be started.
     """
     identity = study.user_attrs["identity"]
     for what, ours, theirs in (
@@ -411,7 +424,8 @@ def winner(
     journal = journal_path(study.study_name, folder)
     path = (_best_path if _tuned_on_test(dataset) else _final_path)(journal, number)
     windows = dataset.windows(config.sequence_length, stage="final")
-    predictions = _stored(path, config, dataset, len(windows.y_test))
+    training = _training(int(row["seed"]), identity)
+    predictions = _stored(path, config, dataset, len(windows.y_test), training=training)
     if predictions is None and not train:
         raise StudyError(f"The forecasts {path.name} are missing or do not fit the study; train the winner again.")
     if predictions is None:
@@ -430,7 +444,7 @@ def winner(
         if not result.ok:
             raise StudyError(f"The winner of {study.study_name!r} could not be trained: {result.reason}.")
         with lines.writing(path, error=StudyError):
-            _store(path, config, result, dataset, stage="final")
+            _store(path, config, result, dataset, stage="final", training=training)
         predictions = result.predictions
     actual, forecast = windows.y_test.astype(np.float64), predictions.astype(np.float64)
     points = error_metrics(windows.to_points(actual), windows.to_points(forecast))
@@ -635,7 +649,7 @@ class _FileLock:
         self._file: Any = None
 
     def acquire(self) -> bool:
-        self._file = open(self._path, "rb")
+        self._file = open(self._path, "r+b")  # NFS locks a file against others only where it is open for writing
         fcntl.flock(self._file, fcntl.LOCK_EX)
         return True
 
@@ -727,7 +741,22 @@ def _final_path(journal: Path, number: int) -> Path:
     return journal.with_suffix(f".final-{number + 1:04d}.npz")
 
 
-def _store(path: Path, config: LstmConfig, result: TrialResult, dataset: Dataset, *, stage: str) -> None:
+def _training(seed: int, identity: Mapping[str, Any]) -> str:
+    """How a trial with the training seed `seed` is trained in a study of this identity; stored with its forecasts."""
+    return json.dumps({"seed": int(seed), "epochs": int(identity["epochs"]), "engine": identity["engine"]})
+
+
+def _forget_forecasts(journal: Path) -> None:
+    """Remove the forecasts that an earlier study of this name left: its journal is gone, they belong to no trial."""
+    name = re.compile(rf"{re.escape(journal.stem)}\.(best|final)-[0-9]{{4,}}\.npz")
+    left = [path for path in journal.parent.iterdir() if name.fullmatch(path.name)]
+    for path in left:
+        path.unlink(missing_ok=True)
+    if left:
+        logger.info("%s: removed forecasts of an earlier study of this name: %d files.", journal.stem, len(left))
+
+
+def _store(path: Path, config: LstmConfig, result: TrialResult, dataset: Dataset, *, stage: str, training: str) -> None:
     """Forecasts with what they belong to; never closes, which are the vendor's. Written aside, then moved."""
     aside = path.with_suffix(f".{os.getpid()}.aside.npz")
     try:
@@ -739,24 +768,30 @@ def _store(path: Path, config: LstmConfig, result: TrialResult, dataset: Dataset
             data_sha256=np.array(dataset.data_sha256),
             protocol=np.array(json.dumps(_protocol_identity(dataset.protocol))),
             stage=np.array(stage),
+            training=np.array(training),
         )
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)
 
 
-def _stored(path: Path, config: LstmConfig, dataset: Dataset, samples: int) -> np.ndarray | None:
-    """The stored forecasts, shape (samples,); None if they are missing, damaged or belong to something else."""
+def _stored(path: Path, config: LstmConfig, dataset: Dataset, samples: int, *, training: str) -> np.ndarray | None:
+    """The stored forecasts, shape (samples,); None if they are missing, damaged or belong to something else.
+
+    `training`: see `_training`. Files stored before it was noted are judged without it.
+    """
     if not path.is_file():
         return None
     expected = (
         json.dumps(config.as_dict()),
         dataset.data_sha256,
         json.dumps(_protocol_identity(dataset.protocol)),
+        training,
     )
     try:
         with np.load(path, allow_pickle=False) as file:
             found = tuple(str(file[key]) for key in ("config", "data_sha256", "protocol"))
+            found += (str(file["training"]) if "training" in file else training,)
             predictions = file["predictions"]
     except Exception as error:  # a damaged archive raises many kinds
         logger.warning("%s cannot be read: %s.", path.name, error)

@@ -20,7 +20,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, Pipe
 from numbers import Real
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 METRICS = ("mse", "rmse", "mae", "r2", "mse_points", "rmse_points", "mae_points")
-START_LIMIT = 300.0  # s for a worker to import TensorFlow and compile the fast engine; on a busy machine a minute
+START_LIMIT = 300.0  # s to import TensorFlow, compile the fast engine and take a dataset; on a busy machine a minute
 TIME_LIMIT = 3600.0  # s for a trial where no other limit is given; the slowest published configuration takes 35 s
 SAMPLE_EVERY = 0.1  # s between two looks at the worker's memory
 _MB = 2.0**20
@@ -320,12 +320,14 @@ class Evaluator:
         for attempt in (1, 2):
             if self._process is None:
                 self._launch()
+            until, new = time.monotonic() + START_LIMIT, dataset is not self._dataset
             try:
-                if dataset is not self._dataset:
-                    self._pipe.send(("dataset", dataset))
-                    self._dataset = dataset
-                self._pipe.send(("trial", self._work, self._prepare, config, arguments))
-                if not self._pipe.poll(START_LIMIT):
+                with self._killing_after(START_LIMIT) if new else contextlib.nullcontext():
+                    if new:
+                        self._pipe.send(("dataset", dataset))
+                        self._dataset = dataset
+                    self._pipe.send(("trial", self._work, self._prepare, config, arguments))
+                if not self._pipe.poll(max(0.0, until - time.monotonic())):
                     raise WorkerError(f"The worker process was not ready after {START_LIMIT:.0f} s.")
                 kind, content = self._pipe.recv()
             except (EOFError, OSError):
@@ -339,9 +341,41 @@ class Evaluator:
             self._first_rss = min(self._first_rss, content)
             return
 
+    @contextlib.contextmanager
+    def _killing_after(self, seconds: float) -> Iterator[None]:
+        """Kill the worker if what is sent to it meanwhile, more than a pipe holds, is not read in time.
+
+        Raises
+        ------
+        WorkerError
+            If it was killed: without a reader the send has failed.
+        """
+        process, late = self._process, threading.Event()
+
+        def kill() -> None:
+            late.set()
+            process.kill()
+
+        timer = threading.Timer(seconds, kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except OSError:
+            if late.is_set():
+                raise WorkerError(f"The worker process was not ready after {seconds:.0f} s.") from None
+            raise
+        finally:
+            timer.cancel()
+
     def _launch(self) -> None:
-        ours, theirs = Pipe()
-        listening, self._lifeline = os.pipe()
+        """Start a worker.
+
+        Raises
+        ------
+        WorkerError
+            If the system does not let it start; nothing stays open then.
+        """
         limited = dict.fromkeys(
             (
                 "OMP_NUM_THREADS",
@@ -353,23 +387,35 @@ class Evaluator:
             ),
             str(self.threads),
         )
-        search = [str(paths.ROOT), *(entry or os.getcwd() for entry in sys.path)]
-        environment = os.environ | limited | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.pathsep.join(search)}
-        self._errors = tempfile.TemporaryFile()
-        given = f"{theirs.fileno()}, {os.getpid()}, {listening}"
-        # A plain subprocess rather than multiprocessing's spawn, which imports the caller's script a second time.
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", f"from helpers.trial import serve; serve({given})"],
-            env=environment,
-            pass_fds=[theirs.fileno(), listening],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=self._errors,
-            process_group=0,  # Ctrl-C in a terminal reaches the parent alone
-        )
-        theirs.close()
-        os.close(listening)
-        self._pipe = ours
+        with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:  # what either side keeps open
+            try:
+                search = [str(paths.ROOT), *(entry or os.getcwd() for entry in sys.path)]
+                environment = (
+                    os.environ | limited | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.pathsep.join(search)}
+                )
+                pipe, other = Pipe()
+                ours.callback(pipe.close)
+                theirs.callback(other.close)
+                listening, lifeline = os.pipe()
+                ours.callback(os.close, lifeline)
+                theirs.callback(os.close, listening)
+                errors = ours.enter_context(tempfile.TemporaryFile())
+                given = f"{other.fileno()}, {os.getpid()}, {listening}"
+                # A plain subprocess rather than multiprocessing's spawn, which imports the caller's script again.
+                process = subprocess.Popen(
+                    [sys.executable, "-c", f"from helpers.trial import serve; serve({given})"],
+                    env=environment,
+                    pass_fds=[other.fileno(), listening],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=errors,
+                    process_group=0,  # Ctrl-C in a terminal reaches the parent alone
+                )
+            except OSError as error:  # no Python there, no room for another process or file
+                reason = error.strerror or type(error).__name__
+                raise WorkerError(f"The worker process cannot start: {reason}.") from error
+            ours.pop_all()
+            self._process, self._pipe, self._lifeline, self._errors = process, pipe, lifeline, errors
 
     def _await(self, time_limit: float | None, memory_limit_mb: float | None) -> TrialResult:
         """Wait for the trial's end, its death or a limit."""

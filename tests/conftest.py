@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import shutil
 from pathlib import Path
@@ -67,6 +69,20 @@ def copy(tmp_path: Path) -> Path:
     os.utime(tmp_path / "requirements.lock", (0, 0))  # the environment is up to date
     (tmp_path / ".venv").symlink_to((paths.ROOT / ".venv").resolve())
     return tmp_path
+
+
+@pytest.fixture
+def nfs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Locks as on NFS, where only a file that is open for writing can be locked against all others (flock(2))."""
+    flock = fcntl.flock
+
+    def on_nfs(file, operation):
+        exclusive, mode = operation & fcntl.LOCK_EX, fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE
+        if exclusive and mode == os.O_RDONLY:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        flock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", on_nfs)
 
 
 @pytest.fixture(autouse=True, scope="session")

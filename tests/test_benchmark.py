@@ -141,6 +141,32 @@ def test_other_closes_and_damage_are_refused(tmp_path, short_dataset, dataset):
         benchmark.read(path)
 
 
+@pytest.fixture
+def command(monkeypatch, tmp_path, short_dataset, caplog):
+    """The command on synthetic closes; its exit status and what it says."""
+
+    def run(*options):
+        monkeypatch.setattr("helpers.prices.load", lambda: short_dataset.prices)
+        monkeypatch.setattr(benchmark, "Dataset", lambda *_: short_dataset)
+        caplog.clear()
+        status = benchmark.main(["--space", "gan", "--configs", "2", "--folder", str(tmp_path / "b"), *options])
+        return status, [record.getMessage() for record in caplog.records]
+
+    return run
+
+
+def test_the_command_says_that_no_worker_can_start(monkeypatch, tmp_path, command):
+    (tmp_path / "python").write_text("")  # cannot be executed
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    assert command() == (1, ["The worker process cannot start: Permission denied."])
+
+
+def test_the_command_refuses_no_workers(tmp_path, command):
+    nothing = ("--configs", "0")  # so that it ends in any case
+    assert command(*nothing, "--jobs", "0") == (1, ["jobs must be a whole number of at least 1, not 0."])
+    assert not (tmp_path / "b").exists()
+
+
 # The table.
 
 

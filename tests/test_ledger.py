@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import resource
 import subprocess
@@ -179,6 +181,26 @@ def test_two_processes_do_not_write_one_ledger(tmp_path, datasets):
     assert len(complete(path, trainings(), datasets, count)) == 4 and len(count) == 2
 
 
+def test_a_ledger_is_held_on_nfs_too(tmp_path, datasets, nfs):
+    path = tmp_path / "a.jsonl"
+    assert len(complete(path, trainings(), datasets, [])) == 4
+    assert not ledger.repair(path)
+
+
+def test_where_locks_are_not_supported_it_is_said(tmp_path, monkeypatch):
+    path = tmp_path / "a.jsonl"
+
+    def none(file, operation):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    with (
+        pytest.raises(LedgerError, match=r"^a\.jsonl cannot be held against other processes: No locks available\.$"),
+        ledger.appending(path),
+    ):
+        pass
+
+
 def test_a_disk_that_fills_leaves_whole_records(tmp_path, datasets):
     path, count = tmp_path / "a.jsonl", []
     complete(path, trainings()[:1], datasets, [])
@@ -192,6 +214,26 @@ def test_a_disk_that_fills_leaves_whole_records(tmp_path, datasets):
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert count and path.read_bytes() == before
     assert len(complete(path, trainings(), datasets, [])) == 4
+
+
+@pytest.mark.parametrize("jobs", [0, -1, True, 1.5, "2"])
+def test_a_number_of_workers_that_trains_nothing_is_refused(tmp_path, datasets, jobs):
+    said, path = rf"^jobs must be a whole number of at least 1, not {jobs!r}\.$", tmp_path / "a.jsonl"
+    with pytest.raises(LedgerError, match=said):
+        complete(path, trainings(), datasets, [], jobs=jobs, train=False)  # ends in any case
+    with pytest.raises(LedgerError, match=said):
+        ledger.train_all([1], lambda worker, task: None, evaluator=lambda: Worker([]), jobs=jobs)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_forecasts_asked_for_once_are_recorded(tmp_path, datasets, order):
+    """The same training is also asked for without them, before or after."""
+    path, count = tmp_path / "a.jsonl", []
+    kept, bare = trainings(keep=True)[:1], trainings()[:1]
+    found = complete(path, (kept + bare)[::order], datasets, count)[::order]
+    assert found[0].change is not None and found[1].change is None and found[0].metrics == found[1].metrics
+    assert len(count) == len(ledger.read(path)) == 1 and "change" in ledger.read(path)[0]
 
 
 def test_a_failing_worker_ends_the_others(tmp_path, datasets):

@@ -30,6 +30,7 @@ from helpers import (
     endure,
     faults,
     figures,
+    ledger,
     lines,
     machines,
     malformed,
@@ -483,6 +484,10 @@ def test_read_only_folders(read_only):
         (read_only / "new").write_text("")  # it is read-only
     with pytest.raises(study.StudyError, match=r"s\.journal cannot be written: (Read-only|Permission denied)"):
         faults.run_study("generator", read_only, trials=5)
+    with pytest.raises(ledger.LedgerError, match=r"trainings\.jsonl cannot be written: (Read-only|Permission denied)"):
+        faults.run_ledger("trainings", read_only, trials=3)
+    with pytest.raises(ledger.LedgerError, match=r"old cannot be opened for writing: (Read-only|Permission denied)"):
+        ledger.repair(read_only / "old")
     with pytest.raises(figures.WriteError, match=r"cannot be written: (Read-only|Permission denied)"):
         figures.write_aside(read_only / "old", b"new")
     close = make_prices(prices.MIN_ROWS).close

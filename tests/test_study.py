@@ -1,5 +1,6 @@
 """A study remembers every finished trial, goes on where it was, and refuses what does not belong together."""
 
+import dataclasses
 import json
 import os
 import platform
@@ -21,7 +22,7 @@ from helpers.metrics import error_metrics
 from helpers.prices import Prices, closes_sha256
 from helpers.samplers import GeneratorSampler
 from helpers.space import GENERATOR_SPACE, HYPERPARAMETERS, UnitCube
-from helpers.trial import METRICS, Evaluator, TrialResult
+from helpers.trial import METRICS, Evaluator, TrialResult, WorkerError
 from helpers.windows import Dataset, protocol
 
 SPACE = {**GENERATOR_SPACE, "sequence_length": optuna.distributions.IntDistribution(1, 10)}
@@ -267,6 +268,10 @@ def test_a_process_does_not_wait_for_itself(tmp_path):
     assert len(go(tmp_path, trials=3).trials) == 3  # and it is free again
 
 
+def test_a_study_runs_on_nfs_too(tmp_path, nfs):
+    assert outcome(go(tmp_path / "nfs", trials=3)) == outcome(go(tmp_path / "here", trials=3))
+
+
 def test_a_journal_may_travel(tmp_path):
     """Plain JSON lines, small, strict, with no name of the machine or of a folder."""
     go(tmp_path / "ten", trials=10, evaluator=Invented(failing={4}))
@@ -332,10 +337,82 @@ def test_a_winner_tuned_on_validation_is_trained_once_on_the_final_part(tmp_path
     assert won.predictions.shape == clean.test_targets("final").shape != clean.test_targets("tune").shape
 
 
+class Longer(Invented):
+    """The longer the training, the smaller the error."""
+
+    def evaluate(self, config, dataset, *, epochs, **named):
+        done = super().evaluate(config, dataset, **named)
+        shorter = None if done.predictions is None else np.full_like(done.predictions, 0.1 / epochs)
+        return dataclasses.replace(done, mse=0.1 / epochs, predictions=shorter)
+
+
+@pytest.mark.parametrize("name", ["clean", "described"])
+@pytest.mark.parametrize("noted", [True, False])
+def test_a_new_study_does_not_take_the_forecasts_of_an_earlier_one(tmp_path, name, noted):
+    """Its journal was removed, its forecasts stayed; also where these do not say how they were trained."""
+    dataset, worker = small_dataset(name), Longer()
+
+    def forecasts(epochs):
+        result = go(tmp_path, trials=1, dataset=dataset, epochs=epochs, evaluator=worker)
+        return study.winner(result, dataset, folder=tmp_path, evaluator=worker).predictions
+
+    assert np.all(forecasts(1) == np.float32(0.1))
+    study.journal_path("s", tmp_path).unlink()
+    (path,) = tmp_path.glob("*.npz")
+    if not noted:
+        without_training(path)
+    others = [tmp_path / other for other in ("t.best-0001.npz", "s.best-0001.best-0001.npz", "s.best-0001.npz.old")]
+    for other in others:
+        other.write_bytes(b"another study's")
+    assert np.all(forecasts(10) == np.float32(0.01))
+    assert all(other.exists() for other in others), "only its own forecasts are removed"
+
+
+def without_training(path):
+    """As forecasts were stored before they said how they were trained."""
+    with np.load(path) as file:
+        values = {key: file[key] for key in file.files if key != "training"}
+    np.savez(path, **values)
+
+
+def test_stored_forecasts_say_how_they_were_trained(tmp_path):
+    result = go(tmp_path, trials=3)
+    number = int(study.best(result)["iteration"])
+    path = tmp_path / f"s.best-{number:04d}.npz"
+    with np.load(path) as file:
+        values = {key: file[key] for key in file.files}
+    right = {"seed": study.trial_seed(1, number - 1), "epochs": 10, "engine": "auto"}
+    assert json.loads(str(values["training"])) == right
+    for wrong in ({"seed": 7}, {"epochs": 3}, {"engine": "keras"}):
+        np.savez(path, **values | {"training": np.array(json.dumps(right | wrong))})
+        with pytest.raises(study.StudyError, match=r"missing or do not fit the study"):
+            study.winner(result, DATASET, folder=tmp_path, train=False)
+    without_training(path)  # as those stored before it was noted
+    assert study.winner(result, DATASET, folder=tmp_path, train=False).iteration == number
+
+
+def test_a_study_that_goes_on_keeps_its_forecasts(tmp_path):
+    go(tmp_path, trials=3)
+    before = {path: path.read_bytes() for path in tmp_path.glob("*.npz")}
+    go(tmp_path, trials=4)
+    assert before and before == {path: path.read_bytes() for path in before}
+
+
 def test_describe_tells_samplers_apart():
     said = study.describe(GeneratorSampler(seed=3, feedback="zero"))
     assert said.startswith("GeneratorSampler(seed=3") and "feedback='zero'" in said
     assert said != study.describe(GeneratorSampler(seed=3, feedback="paper"))
+
+
+def test_a_worker_that_cannot_start_is_not_blamed_on_the_journal(tmp_path, monkeypatch):
+    python = tmp_path / "python"
+    python.write_text("")  # cannot be executed
+    monkeypatch.setattr(sys, "executable", str(python))
+    with (
+        Evaluator() as evaluator,
+        pytest.raises(WorkerError, match=r"^The worker process cannot start: Permission denied\.$"),
+    ):
+        go(tmp_path / "s", trials=2, evaluator=evaluator)
 
 
 def test_a_small_study_of_real_lstms(tmp_path):

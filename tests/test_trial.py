@@ -1,11 +1,13 @@
 """One trial: whatever happens in the worker, the parent gets a result; and it is measured truly."""
 
 import ctypes
+import errno
 import math
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -213,6 +215,60 @@ def test_a_worker_that_cannot_start_is_no_failed_trial():
         with pytest.raises(trial.WorkerError, match="No module named 'tensorflow'"):
             one.evaluate(CONFIG, 1.0, seed=0)
         assert one.pid is None
+
+
+@pytest.mark.parametrize("broken", ["no such program", "not executable", "no more files"])
+def test_a_worker_that_the_system_does_not_start_is_a_worker_error_and_leaves_nothing_open(
+    tmp_path, monkeypatch, broken
+):
+    python = tmp_path / "python"
+    if broken == "not executable":
+        python.write_text("")
+    if broken == "no more files":
+
+        def none():
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        monkeypatch.setattr(trial.tempfile, "TemporaryFile", none)
+    else:
+        monkeypatch.setattr(sys, "executable", str(python))
+    with trial.Evaluator(work=misbehave, prepare=no_preparation) as one:
+        before = os.listdir("/proc/self/fd")
+        said = r"^The worker process cannot start: (No such file or directory|Permission denied|Too many open files)\.$"
+        with pytest.raises(trial.WorkerError, match=said):
+            one.evaluate(CONFIG, 1.0, seed=0)
+        assert os.listdir("/proc/self/fd") == before and one.pid is None
+        monkeypatch.undo()
+        assert one.evaluate(CONFIG, 1.0, seed=0).ok
+
+
+def test_a_worker_that_takes_no_dataset_is_given_up(monkeypatch):
+    """Also where the dataset is larger than what the pipe between the processes holds."""
+    said = []
+
+    def evaluate(dataset):
+        try:
+            said.append(one.evaluate(CONFIG, dataset, seed=0))
+        except BaseException as error:
+            said.append(error)
+
+    with trial.Evaluator(work=misbehave, prepare=no_preparation) as one:
+        evaluate(1.0)
+        pid = one.pid
+        os.kill(pid, signal.SIGSTOP)
+        monkeypatch.setattr(trial, "START_LIMIT", 1)
+        thread = threading.Thread(target=evaluate, args=(np.zeros(2**21),), daemon=True)
+        thread.start()
+        thread.join(15)
+        waited = thread.is_alive()
+        os.kill(pid, signal.SIGKILL) if waited else None
+        thread.join(15)
+        assert not waited, "it waited for ever"
+        assert isinstance(said[1], trial.WorkerError) and str(said[1]) == "The worker process was not ready after 1 s."
+        assert one.pid is None and not psutil.pid_exists(pid)
+        monkeypatch.undo()
+        evaluate(0.5)
+        assert said[2].ok and said[2].mse == 0.5
 
 
 SCRIPT = """
