@@ -133,15 +133,17 @@ def test_bad_smoothing(options, says, generator):
 def test_smoothed_says_which_smoothing(generator):
     fig = search_plots.smoothed(generator, window=5, naive=NAIVE)
     ax = fig.axes[0]
-    assert "centred moving average, 5 iterations" in legend(fig)
-    drawn = line(ax, "centred moving average, 5 iterations").get_ydata()
+    assert "centred moving average, 5 successful iterations" in legend(fig)
+    drawn = line(ax, "centred moving average, 5 successful iterations").get_ydata()
     np.testing.assert_allclose(drawn, search_plots.smooth(generator["mse"], window=5))
     np.testing.assert_array_equal(line(ax, "each iteration").get_ydata(), generator["mse"])
     assert fits(fig)
 
 
 def test_smoothed_short_runs_use_what_there_is(generator):
-    assert "centred moving average, 3 iterations" in legend(search_plots.smoothed(generator.iloc[:4], window=9))
+    assert "centred moving average, 3 successful iterations" in legend(
+        search_plots.smoothed(generator.iloc[:4], window=9)
+    )
 
 
 def test_smoothed_several_tuners_get_a_panel_each(generator, bayesian):
