@@ -326,11 +326,11 @@ def standing(finals: Mapping[Problem, pd.DataFrame], tuner: str, rival: str, cal
         groups.setdefault(word(row), []).append(problem)
     unlike = [(p, contest_stats.against(finals[p], rival, [tuner]).iloc[0]) for p in groups.get(UNDECIDED, ())]
     unlike = [
-        f"{name_of(p)}: {r['ratio']:.2f} times its error [{r['ratio_low']:.2f}, {r['ratio_high']:.2f}]"
+        f"{r['ratio']:.2f} [{r['ratio_low']:.2f}, {r['ratio_high']:.2f}] on {name_of(p)}"
         for p, r in unlike
         if r["p"] < 0.05
     ]
-    though = f", though with {'; '.join(unlike)}" if unlike else ""
+    though = f", though the errors' mean ratio is {'; '.join(unlike)}" if unlike else ""
     if len(groups) == 1:
         where = "" if len(rows) == 1 else f" on all {len(rows)} problems"
         on_average = " on average" if where else ""

@@ -142,10 +142,10 @@ def test_a_tuner_that_wins_as_often_and_by_more_is_told():
     text = contest_report.standing({ONE: FINALS.assign(gan=even)}, "gan", "random", "random search")
     assert text.startswith("not distinguishable from random search (P(improvement) 0.50 [0.22, 0.78]")
     p = contest_stats.against(FINALS.assign(gan=even), "random", ["gan"]).iloc[0]["p"]
-    assert ("though with Generator's space, described: 0.10 times its error [" in text) == (p < 0.05)
+    assert ("though the errors' mean ratio is 0.10 [" in text) == (p < 0.05)
     more = pd.concat([FINALS.assign(gan=even)] * 3, ignore_index=True)
     text = contest_report.standing({ONE: more}, "gan", "random", "random search")
-    assert ", though with Generator's space, described: 0.10 times its error [" in text
+    assert ", though the errors' mean ratio is 0.10 [" in text and "] on Generator's space, described)" in text
 
 
 def test_the_answer_says_what_the_numbers_say():
