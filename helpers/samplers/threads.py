@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 from collections.abc import Iterator
+from typing import Any
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 _lock = threading.Lock()
 _within = 0  # threads that are inside `one_thread`
-_limits: threadpool_limits | None = None
+_limits: Any = None
+_found: tuple[int, ThreadpoolController] | None = None  # by the number of modules that were loaded
 
 
 @contextlib.contextmanager
@@ -23,13 +26,21 @@ def one_thread() -> Iterator[None]:
     global _within, _limits
     with _lock:
         if not _within:
-            _limits = threadpool_limits(1)
+            _limits = _libraries().limit(limits=1)
         _within += 1
     try:
         yield
     finally:
         with _lock:
             _within -= 1
-            if not _within and _limits is not None:
+            if not _within:
                 _limits.restore_original_limits()
-                _limits = None
+
+
+def _libraries() -> ThreadpoolController:
+    """The loaded libraries; looked up again, which takes milliseconds, where modules have been loaded since."""
+    global _found
+    modules = len(sys.modules)
+    if _found is None or _found[0] != modules:
+        _found = modules, ThreadpoolController()
+    return _found[1]
