@@ -551,8 +551,8 @@ def share_study(tuner: str, folder: Path, *, processes: int = 2, trials: int = 3
     whole = outcome(run_study(tuner, folder / "whole", trials=trials))
     place = folder / "shared"
     place.mkdir(parents=True)
-    settings = {"trials": trials, "pause": pause, "begun": place / BEGUN}
-    started = [start_study(tuner, place, **settings) for _ in range(processes)]
+    settings = {"trials": trials, "pause": pause, "begun": place / BEGUN, "dataset": small_dataset()}
+    started = [_fork(_run_together, processes, tuner, str(place), **settings) for _ in range(processes)]
     for process in started:
         process.join(120)
         require(process.exitcode == 0, f"{tuner}: one of {processes} processes failed")
@@ -560,6 +560,41 @@ def share_study(tuner: str, folder: Path, *, processes: int = 2, trials: int = 3
     require((place / BEGUN).stat().st_size == trials, f"{tuner}: a trial was trained twice")
     content = study.journal_path("s", place).read_text("utf-8").splitlines()
     return len({line.split('"worker_id":"')[1].split("-")[0] for line in content if '"param_name"' in line})
+
+
+def _run_together(processes: int, tuner: str, place: str, **settings: Any) -> None:
+    """`run_study`, once all the processes are there: on a busy machine one would be done before another begins."""
+    (Path(place) / f"{os.getpid()}.there").touch()
+    for _ in range(6000):
+        if len(list(Path(place).glob("*.there"))) == processes:
+            break
+        time.sleep(0.01)
+    run_study(tuner, place, **settings)
+
+
+def take_turn(journal: Path, turns: Path, name: str) -> None:
+    """Hold a study once, and write a line into the file `turns`."""
+    with study._held(journal), turns.open("a") as file:
+        file.write(f"{name}\n")
+
+
+def race(journal: Path, turns: Path, *, rounds: int) -> None:
+    """Let go of a study that another process waits for and want it back at once; who had it goes into `turns`.
+
+    Raises
+    ------
+    Broken
+        If the other does not come to wait.
+    """
+    for number in range(rounds):
+        with study._held(journal):
+            other = _fork(take_turn, journal, turns, str(number))
+            until, place = time.monotonic() + 60, journal.with_suffix(".lock.next")
+            while not (place.exists() and place.read_text()):  # it writes its number once the place is its own
+                require(time.monotonic() < until, "nobody waits for the study")
+                time.sleep(0.001)
+        take_turn(journal, turns, "again")
+        other.join()
 
 
 # --- two runs ---------------------------------------------------------------------------------------------------------

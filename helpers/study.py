@@ -661,34 +661,48 @@ class _FileLock:
 def _held(journal: Path) -> Iterator[None]:
     """Hold the study against other processes, after waiting for one that holds it.
 
-    The kernel lets go when this process ends, however it ends.
+    The kernel lets go when this process ends, however it ends. It does not give a lock to who waits for it, though, but
+    to who comes first, and that would mostly be who has just let go: so only one process at a time may wait, and who
+    lets go has to wait for its place.
 
     Raises
     ------
     StudyError
         If this very process holds it: it would wait for itself.
     """
-    path = journal.with_suffix(".lock.held")
     told = False
+
+    def taken(holder: str) -> None:
+        nonlocal told
+        if holder == str(os.getpid()):
+            raise StudyError(f"The study {journal.stem!r} is being run by this process (pid {holder}).")
+        if not told:
+            logger.info("The study %r is also run by process %s: they take turns.", journal.stem, holder or "?")
+            told = True
+
+    with contextlib.ExitStack() as held:
+        with _locked(journal.with_suffix(".lock.next")):
+            held.enter_context(_locked(journal.with_suffix(".lock.held"), taken))
+        yield
+
+
+@contextlib.contextmanager
+def _locked(path: Path, taken: Callable[[str], None] = lambda holder: None) -> Iterator[None]:
+    """Hold the kernel's lock on a file that exists while somebody does; `taken` learns whom it has to wait for."""
     while True:
-        file = open(path, "a+", encoding="utf-8")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip()
-            if holder == str(os.getpid()):
-                file.close()
-                raise StudyError(f"The study {journal.stem!r} is being run by this process (pid {holder}).") from None
-            if not told:
-                logger.info("The study %r is also run by process %s: they take turns.", journal.stem, holder or "?")
-                told = True
-            fcntl.flock(file, fcntl.LOCK_EX)
-        # Between opening and locking, the holder before may have removed this file.
-        with contextlib.suppress(FileNotFoundError):
-            if os.stat(path).st_ino == os.fstat(file.fileno()).st_ino:
-                break
-        file.close()
+        with contextlib.ExitStack() as failed:
+            file = failed.enter_context(open(path, "a+", encoding="utf-8"))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                taken(file.read().strip())
+                fcntl.flock(file, fcntl.LOCK_EX)
+            # Between opening and locking, the holder before may have removed this file.
+            with contextlib.suppress(FileNotFoundError):
+                if os.stat(path).st_ino == os.fstat(file.fileno()).st_ino:
+                    failed.pop_all()
+                    break
     try:
         file.seek(0)
         file.truncate()

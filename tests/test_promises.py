@@ -115,6 +115,13 @@ def test_two_processes_share_a_study_without_lost_or_doubled_trials(tmp_path):
     assert faults.share_study("generator", tmp_path, trials=30) == 2, "one process did all the trials"
 
 
+def test_who_waits_for_a_study_has_the_next_turn(tmp_path):
+    faults.race(tmp_path / "s.journal", tmp_path / "turns", rounds=20)
+    turns = (tmp_path / "turns").read_text().split()
+    assert turns == [turn for number in range(20) for turn in (str(number), "again")]
+    assert not list(tmp_path.glob("*.lock.*"))
+
+
 def test_when_one_of_two_is_killed_the_other_finishes_the_study(tmp_path):
     path = study.journal_path("s", tmp_path)
     first = faults.start_study("gan", tmp_path, trials=20, pause=0.2)
