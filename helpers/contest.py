@@ -80,9 +80,12 @@ def hold(
     Raises
     ------
     ContestError
-        For unknown tuners, records of another problem, a damaged file or one that another process writes, a scheduler
-        that cannot be reached, or with `train=False` searches that are not complete.
+        For unknown tuners, `jobs` or `evaluations` below 1, records of another problem, a damaged file or one that
+        another process writes, a scheduler that cannot be reached, or with `train=False` searches not complete.
     """
+    for what, value in (("jobs", jobs), ("evaluations", evaluations)):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+            raise ContestError(f"{what} must be a whole number of at least 1, not {value!r}.")
     tasks = [Task(tuner, seed, problem.space, problem.protocol) for seed in seeds for tuner in tuners]
     runs = read(path, problem)
     missing = [task for task in tasks if len(_of(runs, task)) < evaluations]

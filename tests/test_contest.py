@@ -281,6 +281,20 @@ def test_a_process_that_is_killed_loses_its_leg_alone(tmp_path):
     assert killed.drop(columns="thinking").equals(whole.drop(columns="thinking"))
 
 
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"jobs": 0}, "jobs must be a whole number of at least 1, not 0"),
+        ({"jobs": 1.5}, "jobs must be a whole number of at least 1, not 1.5"),
+        ({"evaluations": 0}, "evaluations must be a whole number of at least 1, not 0"),
+    ],
+)
+def test_a_contest_without_workers_or_evaluations_is_refused_before_a_record_is_made(tmp_path, wrong, message):
+    with pytest.raises(ContestError, match=message):
+        hold(tmp_path / "c.jsonl", Bowl(), ["random"], [0], progress=False, **wrong)
+    assert not list(tmp_path.iterdir())
+
+
 def test_damaged_foreign_and_busy_records_are_refused(tmp_path):
     path = tmp_path / "c.jsonl"
     hold(path, Bowl(), ["random"], [0], evaluations=2, jobs=1, progress=False)
