@@ -225,7 +225,7 @@ def _draw_block(
         _log(ax.yaxis, 6)
         if log_x:
             ax.set_xscale("log")
-            _log(ax.xaxis, 4)
+            _log(ax.xaxis, 3)  # four labels touch in a panel this narrow
         else:
             ax.xaxis.set_major_locator(ticker.MaxNLocator(4, integer=True))
     for ax in list(axes.values())[:1]:
