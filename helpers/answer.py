@@ -6,7 +6,7 @@ Everything is counted or divided from committed records and tables; nothing is t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,33 +82,38 @@ class Contest:
     problems : list of str
     seeds : int
         Of the problem with fewest.
-    trained : mapping of str to list of Estimate
-        As `better`, with real trainings; empty lists where there are none.
+    trained : mapping of str to mapping of str to Estimate
+        Tuner -> problem -> the same with real trainings; empty where there are none.
     """
 
     better: Mapping[str, list[intervals.Estimate]]
     problems: list[str]
     seeds: int
-    trained: Mapping[str, list[intervals.Estimate]]
+    trained: Mapping[str, Mapping[str, intervals.Estimate]]
 
     def mean(self, tuner: str) -> float:
         """The mean share over the problems."""
         return sum(share.value for share in self.better[tuner]) / len(self.problems)
 
     def words(self, tuner: str) -> str:
-        """On how many problems the tuner is better or worse than random search beyond chance."""
-        shares, n = self.better[tuner], len(self.problems)
-        better, worse = sum(s.low > 0.5 for s in shares), sum(s.high < 0.5 for s in shares)
-        if n == 1:
-            return f"{'better than' if better else 'worse than' if worse else 'not distinguishable from'} random search"
-        for count, word in ((better, "better than"), (worse, "worse than")):
-            if count == n:
-                return f"{word} random search on all {n} problems"
-        found = [f"{word} on {count}" for count, word in ((better, "better"), (worse, "worse")) if count]
-        if not found:
-            return f"not distinguishable from random search on any of {n} problems"
-        found[0] = found[0].replace(" on", " than random search on", 1)
-        return f"{' and '.join(found)} of {n} problems"
+        """On how many problems of the benchmark the tuner is better or worse than random search beyond chance."""
+        return _words(self.better[tuner])
+
+
+def _words(shares: Sequence[intervals.Estimate]) -> str:
+    """On how many problems a tuner is better or worse than random search beyond chance, from a share of each."""
+    n = len(shares)
+    better, worse = sum(s.low > 0.5 for s in shares), sum(s.high < 0.5 for s in shares)
+    if n == 1:
+        return f"{'better than' if better else 'worse than' if worse else 'not distinguishable from'} random search"
+    for count, word in ((better, "better than"), (worse, "worse than")):
+        if count == n:
+            return f"{word} random search on all {n} problems"
+    found = [f"{word} on {count}" for count, word in ((better, "better"), (worse, "worse")) if count]
+    if not found:
+        return f"not distinguishable from random search on any of {n} problems"
+    found[0] = found[0].replace(" on", " than random search on", 1)
+    return f"{' and '.join(found)} of {n} problems"
 
 
 def contest() -> Contest:
@@ -133,12 +138,16 @@ def contest() -> Contest:
         raise AnswerError(f"{path.name} holds no contest of the papers' tuners with random search.")
     shares, real = (
         {
-            tuner: [intervals.proportion(r["P(better)"] * r["Seeds"], int(r["Seeds"])) for _, r in of_it.iterrows()]
+            tuner: {
+                r["Problem"]: intervals.proportion(r["P(better)"] * r["Seeds"], int(r["Seeds"]))
+                for _, r in of_it.iterrows()
+            }
             for tuner, of_it in tables.items()
         }
         for tables in (rows, trained)
     )
-    return Contest(shares, problems, int(min(of_it["Seeds"].min() for of_it in rows.values())), real)
+    better = {tuner: list(by_problem.values()) for tuner, by_problem in shares.items()}
+    return Contest(better, problems, int(min(of_it["Seeds"].min() for of_it in rows.values())), real)
 
 
 def in_short() -> str:
@@ -155,15 +164,17 @@ def in_short() -> str:
 
 def _trained(tuners: Contest) -> str:
     """What real trainings say of the same, where there are any."""
-    found = {t: shares for t, shares in tuners.trained.items() if shares}
+    found = {t: list(shares.values()) for t, shares in tuners.trained.items() if shares}
     if not found:
         return ""
     names = {"generator": "generator", "gan": "GAN"}
     n = min(s.n for shares in found.values() for s in shares)
-    told = [f"the {names[t]}" for t, shares in found.items() if any(s.low > 0.5 or s.high < 0.5 for s in shares)]
-    if told:
-        return f" (real trainings, {n} searches each, tell {' and '.join(told)} from it)"
-    return f" ({n} searches each with real trainings cannot tell {'either' if len(found) > 1 else 'it'} from it)"
+    if any(s.low > 0.5 or s.high < 0.5 for shares in found.values() for s in shares):
+        said = " and ".join(f"the {names[t]} is {_words(shares)}" for t, shares in found.items())
+        return f" (with real trainings, {n} searches each, {said})"
+    problems = max(map(len, found.values()))
+    on = f" on each of {problems} problems" if problems > 1 else " each"
+    return f" ({n} searches{on} with real trainings cannot tell {'either' if len(found) > 1 else 'it'} from it)"
 
 
 def _better() -> tuple[int, int]:
@@ -250,14 +261,22 @@ def _where(tuners: Contest) -> str:
 
 
 def _in_trainings(tuners: Contest) -> str:
-    """The shares in real trainings, where there are any."""
-    found = [shares for shares in tuners.trained.values() if shares]
-    if not found or len(found) < len(tuners.trained):
+    """The shares in real trainings, where there are any: the tuners' in the order of the tile, problem by problem."""
+    found = list(tuners.trained.values())
+    problems = [p for p in found[0] if all(p in shares for shares in found)]
+    if not problems:
         return ""
-    said = " and ".join(
-        ", ".join(f"{_percent(s.value)} % [{_percent(s.low)}, {_percent(s.high)}]" for s in shares) for shares in found
-    )
-    return f" In {found[0][0].n} searches each with real trainings: {said}."
+    said = {
+        p: " and ".join(
+            f"{_percent(s.value)} % [{_percent(s.low)}, {_percent(s.high)}]" for s in (shares[p] for shares in found)
+        )
+        for p in problems
+    }
+    n = min(shares[p].n for shares in found for p in problems)
+    if len(problems) == 1:
+        return f" In {n} searches each with real trainings: {said[problems[0]]}."
+    each = "; ".join(f"{p}: {share}" for p, share in said.items())
+    return f" In {n} searches each with real trainings, {each}."
 
 
 def many(verdict: str, count: int = 2) -> str:

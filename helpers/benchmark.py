@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from helpers import ledger, paths
+from helpers import checks, ledger, paths
 from helpers.lstm import EPOCHS
 from helpers.progress import Bar
 from helpers.space import HYPERPARAMETERS, SPACES, LstmConfig, UnitCube, config_from_params, lstm_space
@@ -113,9 +113,7 @@ def configuration(space: str, index: int) -> LstmConfig:
         For an unknown space or an index below 0.
     """
     cube = UnitCube(lstm_space(space))
-    if index < 0:
-        raise ValueError(f"index must be a whole number of at least 0, not {index!r}.")
-    rng = np.random.default_rng([SEED, zlib.crc32(space.encode()), index])
+    rng = np.random.default_rng([SEED, zlib.crc32(space.encode()), checks.whole("index", index, least=0)])
     return config_from_params(cube.decode(rng.random(len(cube))))
 
 
@@ -170,7 +168,7 @@ def collect(
         If no worker process can be started; what is recorded stays.
     """
     try:
-        ledger.check_jobs(jobs)
+        checks.whole("jobs", jobs, error=ledger.LedgerError)
         path.parent.mkdir(parents=True, exist_ok=True)
         with ledger.appending(path, is_record=_is_record) as append:
             done = {_key(record) for record in read(path, dataset.data_sha256)} | set(known)

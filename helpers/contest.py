@@ -27,6 +27,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import ledger
+from helpers.checks import whole
 from helpers.entrants import EVALUATIONS, NOTED, Key, Run, Search, Task, forget, legs, noted, results
 from helpers.problems import ContestError, Measurement, Problem
 from helpers.progress import Bar
@@ -83,9 +84,8 @@ def hold(
         For unknown tuners, `jobs` or `evaluations` below 1, records of another problem, a damaged file or one that
         another process writes, a scheduler that cannot be reached, or with `train=False` searches not complete.
     """
-    for what, value in (("jobs", jobs), ("evaluations", evaluations)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-            raise ContestError(f"{what} must be a whole number of at least 1, not {value!r}.")
+    jobs = whole("jobs", jobs, error=ContestError)
+    evaluations = whole("evaluations", evaluations, error=ContestError)
     tasks = [Task(tuner, seed, problem.space, problem.protocol) for seed in seeds for tuner in tuners]
     runs = read(path, problem)
     missing = [task for task in tasks if len(_of(runs, task)) < evaluations]

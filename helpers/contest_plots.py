@@ -420,10 +420,13 @@ def fronts(tables: Mapping[Problem, pd.DataFrame], naive: Mapping[Problem, float
 
 
 def agreement(ranks: Mapping[str, tuple[pd.Series, pd.Series]]) -> Figure:
-    """Mean ranks of the tuners on the tabular benchmark and in real trainings, one panel a title."""
+    """Mean ranks of the tuners on the tabular benchmark and in real trainings, one panel a title, three in a row."""
+    columns, rows = max(1, min(3, len(ranks))), max(1, math.ceil(len(ranks) / 3))
     with style():
-        fig, axes = new(max(6.2, 3.2 + 3.0 * len(ranks)), 3.9, 1, max(1, len(ranks)), squeeze=False)
-        panels = dict(zip(ranks, axes[0], strict=False))
+        fig, axes = new(max(6.2, 3.2 + 3.0 * columns), 0.7 + 3.2 * rows, rows, columns, squeeze=False)
+        panels = dict(zip(ranks, axes.flat, strict=False))
+        for ax in list(axes.flat)[max(1, len(ranks)) :]:
+            ax.set_visible(False)
         for title, ax in panels.items():
             one, other = ranks[title]
             last = max(2, len(one)) + 0.5

@@ -20,6 +20,7 @@ from helpers.problems import ContestError, Tabular, check_problem
 from helpers.space import UnitCube, config_from_params, lstm_space
 
 ANSWER = "tuners_answer.md"
+HYBRIDS = "hybrid_answer.md"
 CURVES = ("random", "tpe", "cmaes", "bayesian", "bayesian_warped", "generator", "gan", "hybrid")
 ABLATIONS = (
     *(("generator", f"generator_{feedback}") for feedback in ("zero", "shuffled", "product", "reinforce")),
@@ -501,9 +502,33 @@ def _from_to(values: Iterable[int]) -> str:
     return f"{min(found)}" if min(found) == max(found) else f"{min(found)} to {max(found)}"
 
 
-def written_answer(root: str | Path = "") -> str:
-    """The answer that notebook 07 wrote, for the README."""
-    return (paths.outputs(root).tables / ANSWER).read_text("utf-8")
+def hybrids_answer(
+    finals: Mapping[Problem, pd.DataFrame],
+    real: Mapping[Problem, pd.DataFrame],
+    fresh: Mapping[Problem, pd.DataFrame] | None = None,
+) -> str:
+    """How the hybrid does beside every other tuner: on the benchmark, in real trainings, with fresh seeds of them.
+
+    Parameters
+    ----------
+    finals, real, fresh : mapping of problem to pandas.DataFrame
+        `contest_stats.results`; `fresh` of the seeds that follow those of `real`.
+    """
+    tuned = f"(chosen on {name_of(TUNED_ON)})"
+    said = [f"On the benchmark: {aim(finals)}"]
+    said += [f"In real trainings of {_listed(real)}: {aim(real)}"] if real else ["No real trainings are recorded."]
+    said += [f"With fresh seeds of {_listed(fresh)}: {aim(fresh)}"] if fresh else []
+    return f"With its settings as they are {tuned}:\n\n" + "".join(f"- {line}\n" for line in said)
+
+
+def _listed(finals: Mapping[Problem, pd.DataFrame]) -> str:
+    """Problems with their seeds, in words."""
+    return "; ".join(f"{name_of(p)} ({len(f.dropna())} seeds)" for p, f in finals.items())
+
+
+def written_answer(root: str | Path = "", name: str = ANSWER) -> str:
+    """An answer that notebook 07 wrote, for the README: `ANSWER` or `HYBRIDS`."""
+    return (paths.outputs(root).tables / name).read_text("utf-8")
 
 
 def over_naive(best: float, naive: float) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from helpers import lines
+from helpers.checks import whole
 from helpers.problems import ContestError, Measurement, Problem, check_problem
 from helpers.samplers.base import configuration_key
 from helpers.space import LstmConfig, config_from_params, lstm_space
@@ -114,8 +115,7 @@ class Task:
         if self.tuner not in ENTRANTS:
             raise ContestError(f"Unknown tuner {self.tuner!r}; valid tuners are {', '.join(ENTRANTS)}.")
         check_problem(self.space, self.protocol)
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
-            raise ContestError(f"seed must be a whole number of at least 0, not {self.seed!r}.")
+        whole("seed", self.seed, least=0, error=ContestError)
 
 
 # One search.

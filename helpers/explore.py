@@ -22,6 +22,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from helpers import figures, paths, prices, samplers, search_plots, study, windows
+from helpers.checks import whole
 from helpers.lstm import EPOCHS
 from helpers.progress import Bar, clock
 from helpers.space import GENERATOR_SPACE, HYPERPARAMETERS, SearchSpace
@@ -159,8 +160,7 @@ def trials(
     ExploreError, study.StudyError
         For an unknown tuner, a number that is none, or records that do not fit.
     """
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        raise ExploreError(f"The number of trials must be a whole number of at least 1, not {count!r}.")
+    count = whole("The number of trials", count, error=ExploreError)
     sampler = make(tuner, seed)
     symbol = "".join(c if c.isalnum() else "-" for c in dataset.prices.symbol.removeprefix("^"))
     name = f"{tuner}_{symbol}_{dataset.protocol.name}_s{seed}_e{epochs}"

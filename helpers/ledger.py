@@ -29,6 +29,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from helpers import lines
+from helpers.checks import whole
 from helpers.lstm import EPOCHS
 from helpers.progress import Bar
 from helpers.space import LstmConfig
@@ -156,7 +157,7 @@ def complete(
     trial.WorkerError
         If no worker process can be started; what is recorded stays.
     """
-    check_jobs(jobs)
+    jobs = whole("jobs", jobs, error=LedgerError)
     path = Path(path)
     wanted: dict[str, Training] = {}
     for training in trainings:
@@ -318,18 +319,6 @@ def _scan(path: Path, is_record: Check) -> lines.Scan:
     return lines.sound(path, lines.scan(path, is_record=is_record), error=LedgerError)
 
 
-def check_jobs(jobs: Any) -> None:
-    """Refuse a number of workers that nothing can be trained with.
-
-    Raises
-    ------
-    LedgerError
-        If `jobs` is no whole number of at least 1.
-    """
-    if isinstance(jobs, bool) or not isinstance(jobs, int | np.integer) or jobs < 1:
-        raise LedgerError(f"jobs must be a whole number of at least 1, not {jobs!r}.")
-
-
 def train_all(
     tasks: Sequence[Task],
     evaluate: Callable[[Any, Task], TrialResult],
@@ -357,7 +346,7 @@ def train_all(
     LedgerError
         If `jobs` is no whole number of at least 1; when it is called.
     """
-    check_jobs(jobs)
+    jobs = whole("jobs", jobs, error=LedgerError)
     return _train_all(tasks, evaluate, evaluator, jobs)
 
 

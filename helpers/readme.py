@@ -149,6 +149,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "forecasts": validity.verdict_markdown,
     "claims": claims,
     "tuners": contest_report.written_answer,
+    "hybrid": lambda: contest_report.written_answer(name=contest_report.HYBRIDS),
     "speed": speed,
     "times": times,
     "promises": endure.promises,

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from helpers import intervals, ledger, published, study, windows
+from helpers import checks, intervals, ledger, published, study, windows
 from helpers.intervals import Estimate
 from helpers.prices import Prices
 from helpers.progress import Bar
@@ -241,8 +241,7 @@ def replay(
     ledger.LedgerError
         A damaged file; a file that another process writes, or that cannot be written.
     """
-    if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
-        raise ReplayError(f"jobs must be a whole number of at least 1, not {jobs!r}.")
+    jobs = checks.whole("jobs", jobs, error=ReplayError)
     wanted = tasks(tables, readings, seeds, rows=rows)
     protocols = {task.reading.protocol for task in wanted}
     datasets = {name: Dataset(prices, windows.protocol(name, as_of=as_of)) for name in protocols}

@@ -24,6 +24,8 @@ from optuna.distributions import (
     IntDistribution,
 )
 
+from helpers.checks import whole
+
 HYPERPARAMETERS = ("layers", "units", "learning_rate", "batch_size", "sequence_length", "dropout_rate")
 
 
@@ -56,10 +58,7 @@ class LstmConfig:
 
     def __post_init__(self) -> None:
         for name in ("layers", "units", "batch_size", "sequence_length"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}.")
-            object.__setattr__(self, name, int(value))
+            object.__setattr__(self, name, whole(name, getattr(self, name)))
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise ValueError(f"learning_rate must be a positive number, not {self.learning_rate!r}.")
         if not 0 <= self.dropout_rate < 1:

@@ -35,6 +35,7 @@ from optuna.storages.journal._file import get_lock_file
 from optuna.trial import FrozenTrial, TrialState
 
 from helpers import lines, provenance
+from helpers.checks import whole
 from helpers.lstm import EPOCHS
 from helpers.metrics import error_metrics
 from helpers.progress import Bar
@@ -199,8 +200,7 @@ def run(
     """
     path = journal_path(name, folder)
     for what, value, least in (("trials", trials, 1), ("seed", seed, 0), ("give_up_after", give_up_after, 1)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            raise StudyError(f"{what} must be a whole number of at least {least}, not {value!r}.")
+        whole(what, value, least=least, error=StudyError)
     if stop_at is not None and not (isinstance(stop_at, Real) and math.isfinite(stop_at)):
         raise StudyError(f"stop_at must be a number or None, not {stop_at!r}.")
     first = sampler(0) if not isinstance(sampler, optuna.samplers.BaseSampler) else sampler
@@ -675,7 +675,7 @@ def _held(journal: Path) -> Iterator[None]:
     def taken(holder: str) -> None:
         nonlocal told
         if holder == str(os.getpid()):
-            raise StudyError(f"The study {journal.stem!r} is being run by this process (pid {holder}).")
+            raise StudyError(f"The study {journal.stem!r} is being run by this process (pid {holder}).") from None
         if not told:
             logger.info("The study %r is also run by process %s: they take turns.", journal.stem, holder or "?")
             told = True

@@ -30,6 +30,7 @@ import numpy as np
 import psutil
 
 from helpers import paths, training
+from helpers.checks import whole
 from helpers.lstm import EPOCHS
 from helpers.metrics import error_metrics
 from helpers.provenance import cores
@@ -248,7 +249,7 @@ class Evaluator:
         work: Callable[..., Measured] = train_and_measure,
         prepare: Callable[[str], None] = warm_up,
     ) -> None:
-        self.threads = _whole("threads", threads, least=1)
+        self.threads = whole("threads", threads)
         self.growth_mb = growth_mb
         self._work, self._prepare = work, prepare
         self._process: subprocess.Popen | None = None
@@ -300,9 +301,7 @@ class Evaluator:
             raise ValueError(f"Unknown engine {engine!r}; valid engines are {', '.join(training.ENGINES)}.")
         if stage not in STAGES:
             raise ValueError(f"Unknown stage {stage!r}; valid stages are {', '.join(STAGES)}.")
-        arguments = dict(
-            epochs=_whole("epochs", epochs, least=1), seed=_whole("seed", seed, least=0), engine=engine, stage=stage
-        )
+        arguments = dict(epochs=whole("epochs", epochs), seed=whole("seed", seed, least=0), engine=engine, stage=stage)
         time_limit = TIME_LIMIT if time_limit is None else _limit("time_limit", time_limit)
         memory_limit_mb = _limit("memory_limit_mb", memory_limit_mb)
         try:
@@ -524,12 +523,6 @@ def _until(started: float, time_limit: float | None) -> float:
     if time_limit is None:
         return SAMPLE_EVERY
     return min(SAMPLE_EVERY, max(0.0, started + time_limit - time.perf_counter()))
-
-
-def _whole(name: str, value: Any, *, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}.")
-    return int(value)
 
 
 def _limit(name: str, value: Any) -> float | None:

@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike
 
+from helpers.checks import whole
 from helpers.metrics import error_metrics
 from helpers.prices import Prices, closes_sha256
 
@@ -102,8 +103,7 @@ class Protocol:
                 raise ValueError(f"{name} must be a date written YYYY-MM-DD, not {value!r}.") from None
         if self.test_from and self.split != "chronological":
             raise ValueError("test_from parts the days in time: it needs the chronological split.")
-        if type(self.split_seed) is not int or self.split_seed < 0:
-            raise ValueError(f"split_seed must be a whole number of at least 0, not {self.split_seed!r}.")
+        object.__setattr__(self, "split_seed", whole("split_seed", self.split_seed, least=0))
 
     @property
     def text(self) -> str:
@@ -240,14 +240,11 @@ class Dataset:
     """
 
     def __init__(self, prices: Prices, protocol: Protocol, *, max_sequence_length: int = 250) -> None:
-        longest = max_sequence_length
-        if isinstance(longest, bool) or not isinstance(longest, int | np.integer) or longest < 1:
-            raise ValueError(f"max_sequence_length must be a whole number of at least 1, not {longest!r}.")
+        self.max_sequence_length = whole("max_sequence_length", max_sequence_length)
         self.prices = prices
         self.protocol = protocol
-        self.max_sequence_length = int(longest)
         self.close = prices.close[prices.close.index <= pd.Timestamp(protocol.as_of)]
-        self._parts = _parts(self.close, protocol, int(longest))
+        self._parts = _parts(self.close, protocol, self.max_sequence_length)
         self.low, self.high = self.scaling("final")
         self.scaled = (self.close - self.low) / (self.high - self.low)
         self.data_sha256 = closes_sha256(self.close)

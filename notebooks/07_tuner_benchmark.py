@@ -512,12 +512,14 @@ Markdown(
 # %% [markdown]
 # ## The answer in two sentences
 #
-# This is what the README shows.
+# This is what the README shows, and what it says of the hybrid.
 
 # %%
 answer = contest_report.answer(finals, agreement, real=real_finals, evaluations=evaluations)
+hybrids_answer = contest_report.hybrids_answer(finals, real_finals, fresh_finals)
 figures.write_aside(outputs.tables / contest_report.ANSWER, answer.encode())
-Markdown(answer)
+figures.write_aside(outputs.tables / contest_report.HYBRIDS, hybrids_answer.encode())
+Markdown(f"{answer}\n{hybrids_answer}")
 
 # %% [markdown]
 # ## Findings

@@ -35,7 +35,10 @@ def test_the_words_follow_the_intervals_of_each_problem(tables) -> None:
     assert found.words("gan") == "better than random search"
     assert found.seeds == 50 and found.problems == ["P"]
     assert found.better["generator"][0].low == pytest.approx(0.112, abs=0.001)  # Wilson's interval of 10 of 50
-    assert answer._trained(found) == " (real trainings, 50 searches each, tell the generator and the GAN from it)"
+    assert answer._trained(found) == (
+        " (with real trainings, 50 searches each, the generator is worse than random search and the GAN is better than "
+        "random search)"
+    )
     held(tables, {"Generator": 0.5, "GAN": 1.0}, seeds=2)
     assert answer._trained(answer.contest()) == " (2 searches each with real trainings cannot tell either from it)"
     assert answer._in_trainings(answer.contest()).startswith(" In 2 searches each with real trainings: 50 % [")
@@ -54,8 +57,23 @@ def test_an_average_does_not_hide_problems_that_differ(tables) -> None:
     assert found.seeds == 100 and found.mean("gan") == pytest.approx(0.5)
     assert found.words("gan") == "better than random search on 1 and worse on 1 of 3 problems"
     assert found.words("generator") == "worse than random search on all 3 problems"
+    assert answer._trained(found) == (
+        " (with real trainings, 100 searches each, the generator is worse than random search on all 3 problems and the "
+        "GAN is better than random search on 1 and worse on 1 of 3 problems)"
+    )
+    in_trainings = answer._in_trainings(found)
+    assert in_trainings.startswith(" In 100 searches each with real trainings, P: 20 % [13, 29] and 80 % [71, 87]; Q: ")
+    assert in_trainings.endswith("R: 20 % [13, 29] and 50 % [40, 60].")
     said = answer._where(found)
     assert "100 seeds with 20 trials" in said and "20 to 20 % and 20 to 80 % from problem to problem" in said
+
+
+def test_real_trainings_that_tell_nothing_apart_say_on_how_many_problems(tables) -> None:
+    held(tables, {"Generator": 0.5, "GAN": 0.6}, seeds=10)
+    one = pd.read_csv(tables / "B-tab02.csv")
+    pd.concat([one, one.assign(Problem="Q")]).to_csv(tables / "B-tab02.csv", index=False)
+    said = " (10 searches on each of 2 problems with real trainings cannot tell either from it)"
+    assert answer._trained(answer.contest()) == said
 
 
 def test_a_missing_contest_is_named(tables) -> None:

@@ -202,6 +202,18 @@ def test_the_hybrids_aim_is_reached_or_said_where_not():
     assert contest_report.aim({ONE: FINALS.drop(columns="hybrid")}) == "The hybrid took no part."
 
 
+def test_what_the_readme_says_of_the_hybrid():
+    few = FINALS.head(4).assign(gan=FINALS["hybrid"].head(4) / 2)
+    text = contest_report.hybrids_answer({ONE: FINALS}, {ONE: few}, {ONE: few[["gan", "hybrid"]]})
+    head, _, benchmark, trained, fresh = text.splitlines()
+    assert head == "With its settings as they are (chosen on Generator's space, described):"
+    assert benchmark.startswith("- On the benchmark: The hybrid beats every other tuner on every problem with")
+    assert trained.startswith("- In real trainings of Generator's space, described (4 seeds): P(improvement) of at ")
+    assert "GAN 0.00 [0.00, 0.49]" in trained and "GAN 0.00 [0.00, 0.49]" in fresh
+    assert "reached in 0 of 1 pairs" in fresh
+    assert "No real trainings are recorded." in contest_report.hybrids_answer({ONE: FINALS}, {})
+
+
 def test_an_error_over_yesterdays_close():
     assert contest_report.over_naive(0.02, 0.01) == "2.00 times that of yesterday's close"
     assert contest_report.over_naive(0.02, math.nan).startswith("0.0200 in scaled units")
@@ -329,6 +341,11 @@ def test_agreement_is_drawn_rank_against_rank():
     assert lines_of(fig.axes[0])["Hybrid"].get_xdata()[0] == lines_of(fig.axes[0])["Hybrid"].get_ydata()[0] == 1.0
     fig.canvas.draw()
     contest_plots.agreement({}).canvas.draw()
+    two = contest_plots.agreement({name: (ranks, ranks) for name in "abcd"})
+    two.canvas.draw()
+    places = [ax.get_position() for ax in two.axes if ax.get_visible()]
+    assert len(places) == 4, "three panels a row, and no empty ones"
+    assert places[3].y1 < places[0].y0 and places[3].x0 == pytest.approx(places[0].x0, abs=0.01)
 
 
 # The command.

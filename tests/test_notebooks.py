@@ -152,6 +152,7 @@ def test_07_reports_the_searches_that_are_recorded(smoke):
     trained = contest.recorded(smoke.studies("smoke") / "contest_generator_described.jsonl", "generator", evaluations=6)
     assert len(trained) == 18 and (trained["mse"] > 0).all()
     assert (smoke.tables / "tuners_answer.md").read_text(encoding="utf-8").count(". ") == 1
+    assert "(chosen on Generator's space, described)" in (smoke.tables / "hybrid_answer.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -26,6 +26,7 @@ from optuna.search_space import intersection_search_space
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from helpers.checks import whole
 from helpers.samplers.threads import one_thread
 from helpers.space import SearchSpace, UnitCube
 
@@ -94,9 +95,7 @@ class HistorySampler(BaseSampler, abc.ABC):
     def __init__(self, *, seed: int | None = None, space: SearchSpace | None = None) -> None:
         if seed is None:
             seed = int(np.random.SeedSequence().generate_state(1)[0])
-        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-            raise ValueError(f"seed must be a whole number of at least 0, not {seed!r}.")
-        self.seed = int(seed)
+        self.seed = whole("seed", seed, least=0)
         self.space = None if space is None else UnitCube(space).space
         self._histories: list[_History] = []
         self._warned: set[str] = set()

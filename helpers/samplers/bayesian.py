@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
+from helpers.checks import whole
 from helpers.samplers.base import HistorySampler, Observation
 from helpers.space import SearchSpace, UnitCube, stepped
 
@@ -102,9 +103,7 @@ class BayesianSampler(HistorySampler):
         super().__init__(seed=seed, space=space)
         if ranges not in RANGES:
             raise ValueError(f"Unknown ranges {ranges!r}; valid are {', '.join(RANGES)}.")
-        if isinstance(init_points, bool) or not isinstance(init_points, int) or init_points < 1:
-            raise ValueError(f"init_points must be a whole number of at least 1, not {init_points!r}.")
-        self.ranges, self.init_points = ranges, init_points
+        self.ranges, self.init_points = ranges, whole("init_points", init_points)
 
     def _coordinates(self, space: SearchSpace) -> UnitCube:
         return RawRanges(space) if self.ranges == "paper" else UnitCube(space)

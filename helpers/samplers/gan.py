@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from helpers.checks import whole
 from helpers.samplers.base import HistorySampler, Observation, configuration_key, losses, untried_point
 from helpers.samplers.networks import (
     DISCRIMINATOR_RATE,
@@ -125,13 +126,11 @@ class GanSampler(HistorySampler):
             raise ValueError(f"Unknown scaling {scaling!r}; valid are {', '.join(SCALINGS)}.")
         if not 0 < learning_rate < np.inf:
             raise ValueError(f"learning_rate must be a positive number, not {learning_rate!r}.")
-        if isinstance(inner_steps, bool) or not isinstance(inner_steps, int) or inner_steps < 1:
-            raise ValueError(f"inner_steps must be a whole number of at least 1, not {inner_steps!r}.")
         for what, weight in (("error_weight", error_weight), ("diversity_weight", diversity_weight)):
             if not 0 <= weight < np.inf:
                 raise ValueError(f"{what} must be a number of at least 0, not {weight!r}.")
         self.scaling, self.discriminator = scaling, bool(discriminator)
-        self.learning_rate, self.inner_steps = learning_rate, inner_steps
+        self.learning_rate, self.inner_steps = learning_rate, whole("inner_steps", inner_steps)
         self.error_weight, self.diversity_weight = error_weight, diversity_weight
 
     def _start(self, dimension: int) -> _State:

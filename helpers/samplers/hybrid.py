@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from helpers.checks import whole
 from helpers.samplers.base import HistorySampler, Observation, configuration_key, untried_point
 from helpers.samplers.networks import Adam, Weights, backward, forward, glorot, sigmoid
 from helpers.samplers.posterior import Posterior
@@ -127,9 +128,8 @@ class HybridSampler(HistorySampler):
         polish: bool = True,
     ) -> None:
         super().__init__(seed=seed, space=space)
-        if isinstance(init_points, bool) or not isinstance(init_points, int) or init_points < 2:
-            raise ValueError(f"init_points must be a whole number of at least 2, not {init_points!r}.")
-        self.init_points, self.generator, self.polish = init_points, bool(generator), bool(polish)
+        self.init_points = whole("init_points", init_points, least=2)
+        self.generator, self.polish = bool(generator), bool(polish)
 
     def _start(self, dimension: int) -> _State:
         rng = np.random.default_rng([self.seed, 4])
