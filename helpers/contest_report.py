@@ -516,9 +516,24 @@ def hybrids_answer(
     """
     tuned = f"(chosen on {name_of(TUNED_ON)})"
     said = [f"On the benchmark: {aim(finals)}"]
-    said += [f"In real trainings of {_listed(real)}: {aim(real)}"] if real else ["No real trainings are recorded."]
-    said += [f"With fresh seeds of {_listed(fresh)}: {aim(fresh)}"] if fresh else []
+    said += [f"In real trainings of {_listed(real)}: {aim(real)}{_averaged(real)}"] if real else []
+    said += [f"With fresh seeds of {_listed(fresh)}: {aim(fresh)}{_averaged(fresh)}"] if fresh else []
+    said += [] if real else ["No real trainings are recorded."]
     return f"With its settings as they are {tuned}:\n\n" + "".join(f"- {line}\n" for line in said)
+
+
+def _averaged(finals: Mapping[Problem, pd.DataFrame], tuner: str = "hybrid") -> str:
+    """On average over several problems, over how many others a tuner leads beyond chance and over whom least."""
+    own = {without for whole, without in ABLATIONS if whole == tuner}
+    others = [t for t in dict.fromkeys(t for f in finals.values() for t in f) if t != tuner and t not in own]
+    table = contest_stats.pairs(finals, [tuner], others)
+    if len(finals) < 2 or table.empty:
+        return ""
+    least, sure = table.loc[table["win"].idxmin()], int((table["win_low"] > 0.5).sum())
+    return (
+        f" On average over the {len(finals)} problems its interval lies above 1/2 over {sure} of {len(table)} others; "
+        f"least over {LABELS[least['rival']]}, {share(least)}."
+    )
 
 
 def _listed(finals: Mapping[Problem, pd.DataFrame]) -> str:

@@ -212,6 +212,11 @@ def test_what_the_readme_says_of_the_hybrid():
     assert "GAN 0.00 [0.00, 0.49]" in trained and "GAN 0.00 [0.00, 0.49]" in fresh
     assert "reached in 0 of 1 pairs" in fresh
     assert "No real trainings are recorded." in contest_report.hybrids_answer({ONE: FINALS}, {})
+    assert "On average" not in text
+    # On the other problem it beats all: the mean of 0 and 1 over the GAN, of four seeds.
+    both = contest_report.hybrids_answer({ONE: FINALS}, {ONE: few, TWO: FINALS.head(4)})
+    assert "On average over the 2 problems its interval lies above 1/2 over 4 of 5 others; " in both
+    assert "least over GAN, 0.50 [0.15, 0.85]." in both
 
 
 def test_an_error_over_yesterdays_close():
