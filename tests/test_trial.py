@@ -272,11 +272,12 @@ def test_a_worker_that_takes_no_dataset_is_given_up(monkeypatch):
 
 
 SCRIPT = """
-import sys
+import signal, sys
 from helpers.space import LstmConfig
 from helpers.trial import Evaluator
 from hanging import hang, nothing
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the tests are a background job, which ignores it
 evaluator = Evaluator(work=hang, prepare=nothing)  # no main guard: the script must not run again in the worker
 print("started", flush=True)
 evaluator.evaluate(LstmConfig(1, 2, 0.01, 16, 5, 0.1), sys.argv[1], seed=0)
