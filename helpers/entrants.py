@@ -115,7 +115,7 @@ class Task:
         if self.tuner not in ENTRANTS:
             raise ContestError(f"Unknown tuner {self.tuner!r}; valid tuners are {', '.join(ENTRANTS)}.")
         check_problem(self.space, self.protocol)
-        whole("seed", self.seed, least=0, error=ContestError)
+        object.__setattr__(self, "seed", whole("seed", self.seed, least=0, error=ContestError))
 
 
 # One search.

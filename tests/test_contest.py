@@ -115,6 +115,10 @@ def test_a_task_that_cannot_be_is_refused_in_one_sentence(values, message):
         Task(*values)
 
 
+def test_a_seed_of_numpys_can_be_recorded():
+    assert type(Task("random", np.int64(3), "generator", "described").seed) is int
+
+
 def test_a_surrogate_is_measured_as_it_says():
     surrogate = Bowl()
     problem = problems.Tabular(surrogate, "generator", "described", identity={"benchmark": "x"})
