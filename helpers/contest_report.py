@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -33,39 +34,54 @@ TUNED_ON: Problem = ("generator", "described")  # the hybrid's settings were cho
 
 
 class Asked(NamedTuple):
-    """A contest that is asked for: a space, a protocol, how many seeds, how many evaluations."""
+    """A contest that is asked for: a space, a protocol, how many seeds, how many evaluations, which tuners."""
 
     space: str
     protocol: str
     seeds: int
     evaluations: int
+    tuners: tuple[str, ...] = tuple(ENTRANTS)
 
     @property
     def problem(self) -> Problem:
         return self.space, self.protocol
 
 
-def parse(text: str, *, evaluations: int = EVALUATIONS) -> list[Asked]:
-    """Contests from text such as "generator:described:100 gan:clean:10:50".
+def parse(text: str, *, evaluations: int = EVALUATIONS, tuners: Sequence[str] = ()) -> list[Asked]:
+    """Contests from text such as "generator:described:100 gan:clean:10:50 gan:described:10:random,hybrid".
 
-    Each is space:protocol:seeds, or space:protocol:seeds:evaluations.
+    Each is space:protocol:seeds; the number of evaluations may follow, then the tuners with commas between them.
+
+    Parameters
+    ----------
+    text : str
+    evaluations : int
+        Of a contest that does not say.
+    tuners : sequence of str
+        Of a contest that does not say; all of them if empty.
 
     Raises
     ------
     ContestError
-        For text of another form, an unknown space or protocol, or a number below 1.
+        For text of another form, an unknown space, protocol or tuner, or a number below 1.
     """
     found = []
     for part in text.split():
-        fields = part.split(":")
-        if len(fields) not in (3, 4) or not all(f.isdigit() and int(f) >= 1 for f in fields[2:]):
-            raise ContestError(
-                f"A contest is written space:protocol:seeds or space:protocol:seeds:evaluations, such as "
-                f"generator:described:10, not {part!r}."
-            )
-        check_problem(*fields[:2])
-        found.append(Asked(fields[0], fields[1], int(fields[2]), int(fields[3]) if len(fields) == 4 else evaluations))
+        space, protocol, seeds, count, entered = (CONTEST.fullmatch(part) or _refuse(part)).groups()
+        check_problem(space, protocol)
+        some = parse_tuners(entered.replace(",", " ")) if entered else tuners or ENTRANTS
+        found.append(Asked(space, protocol, int(seeds), int(count or evaluations), tuple(some)))
     return found
+
+
+CONTEST = re.compile(r"([^:]+):([^:]+):([0-9]*[1-9][0-9]*)(?::([0-9]*[1-9][0-9]*))?(?::([a-z_]+(?:,[a-z_]+)*))?")
+
+
+def _refuse(part: str) -> NoReturn:
+    raise ContestError(
+        "A contest is written space:protocol:seeds, such as generator:described:10, where the evaluations and the "
+        f"tuners may follow, such as gan:described:10:50:random,hybrid; not {part!r}."
+    )
 
 
 def parse_tuners(text: str) -> list[str]:
@@ -132,7 +148,7 @@ def tabular(
 # Tables.
 
 
-def coverage(asked: Sequence[Asked], frames: Mapping[Asked, pd.DataFrame], tuners: Sequence[str]) -> pd.DataFrame:
+def coverage(asked: Sequence[Asked], frames: Mapping[Asked, pd.DataFrame]) -> pd.DataFrame:
     """What was asked for and how much of it is recorded, a row a contest."""
     rows = []
     for a in asked:
@@ -143,11 +159,12 @@ def coverage(asked: Sequence[Asked], frames: Mapping[Asked, pd.DataFrame], tuner
                 "problem": name_of(a.problem),
                 "seeds": a.seeds,
                 "evaluations": a.evaluations,
-                "searches asked for": a.seeds * len(tuners),
+                "tuners": len(a.tuners),
+                "searches asked for": a.seeds * len(a.tuners),
                 "recorded": searches,
             }
         )
-    return pd.DataFrame(rows, columns=["problem", "seeds", "evaluations", "searches asked for", "recorded"])
+    return pd.DataFrame(rows, columns=["problem", "seeds", "evaluations", "tuners", "searches asked for", "recorded"])
 
 
 def overview(tables: Mapping[str, Mapping[Problem, pd.DataFrame]]) -> pd.DataFrame:
@@ -265,11 +282,16 @@ def lead(
 
 def _led(frame: pd.DataFrame, tuner: str) -> pd.DataFrame:
     """P(improvement) of a tuner over every other that is not a variant of itself: `tuner` is the rival's name."""
-    own = {without for whole, without in ABLATIONS if whole == tuner}
-    others = [name for name in frame if name != tuner and name not in own] if tuner in frame else []
+    others = _others(frame, tuner) if tuner in frame else []
     table = contest_stats.against(frame, rival=tuner, tuners=others)
     flipped = {"win": 1 - table["win"], "win_low": 1 - table["win_high"], "win_high": 1 - table["win_low"]}
     return table.assign(**flipped)
+
+
+def _others(names: Iterable[str], tuner: str) -> list[str]:
+    """Those that are neither `tuner` nor itself without a part."""
+    own = {tuner, *(without for whole, without in ABLATIONS if whole == tuner)}
+    return [name for name in names if name not in own]
 
 
 DUEL = ("Tuner", "Seeds", "P(better)", "Interval", "Ratio of MSEs", "its interval", "p", "p, Holm")
@@ -523,16 +545,19 @@ def hybrids_answer(
 
 
 def _averaged(finals: Mapping[Problem, pd.DataFrame], tuner: str = "hybrid") -> str:
-    """On average over several problems, over how many others a tuner leads beyond chance and over whom least."""
-    own = {without for whole, without in ABLATIONS if whole == tuner}
-    others = [t for t in dict.fromkeys(t for f in finals.values() for t in f) if t != tuner and t not in own]
+    """On average over several problems, over how many others a tuner leads beyond chance and over whom least.
+
+    Each average is over the problems in which both took part.
+    """
+    others = _others(dict.fromkeys(t for f in finals.values() for t in f), tuner)
     table = contest_stats.pairs(finals, [tuner], others)
     if len(finals) < 2 or table.empty:
         return ""
+    met = "" if all(set(others) <= set(f) for f in finals.values()) else ", or those of them in which both took part,"
     least, sure = table.loc[table["win"].idxmin()], int((table["win_low"] > 0.5).sum())
     return (
-        f" On average over the {len(finals)} problems its interval lies above 1/2 over {sure} of {len(table)} others; "
-        f"least over {LABELS[least['rival']]}, {share(least)}."
+        f" On average over the {len(finals)} problems{met} its interval lies above 1/2 over {sure} of {len(table)} "
+        f"others; least over {LABELS[least['rival']]}, {share(least)}."
     )
 
 

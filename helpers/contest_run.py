@@ -28,13 +28,15 @@ logger = logging.getLogger(__name__)
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command `python -m helpers.contest_run`; its exit status."""
     parser = argparse.ArgumentParser(prog="python -m helpers.contest_run", description="Hold contests of tuners.")
-    parser.add_argument("--real", default="", help="with trainings: space:protocol:seeds[:evaluations], several")
+    parser.add_argument(
+        "--real", default="", help="with trainings: space:protocol:seeds[:evaluations][:tuner,tuner], several"
+    )
     parser.add_argument("--surrogate", default="", help="on the tabular benchmark, written likewise")
     parser.add_argument("--trees", default="", help="on the benchmark's trees alone, written likewise")
     parser.add_argument(
         "--drawn", default="", help="on landscapes drawn from the benchmark's process, written likewise"
     )
-    parser.add_argument("--tuners", default="", help="names; all of them unless given")
+    parser.add_argument("--tuners", default="", help="names, of a contest that does not say; all of them unless given")
     parser.add_argument("--profile", default="full", choices=reproduce.PROFILES, help="whose records")
     parser.add_argument("--evaluations", type=int, default=EVALUATIONS, help="of a search that does not say")
     parser.add_argument("--seed", type=int, default=0, help="the first one")
@@ -51,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         asked = [
             (kind, a)
             for kind in ("drawn", "surrogate", "trees", "real")
-            for a in contest_report.parse(getattr(options, kind), evaluations=options.evaluations)
+            for a in contest_report.parse(getattr(options, kind), evaluations=options.evaluations, tuners=tuners)
         ]
         if not asked:
             raise ContestError("Name at least one contest, such as --real generator:described:10.")
@@ -66,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 problem = contest_report.tabular(*a.problem, naive=naive, kind=kind)
             path = contest.records_path(paths.outputs(options.output).studies(options.profile), problem)
             seeds = range(options.seed, options.seed + a.seeds)
-            contest.hold(path, problem, tuners, seeds, evaluations=a.evaluations, **given)
+            contest.hold(path, problem, a.tuners, seeds, evaluations=a.evaluations, **given)
     except (ContestError, BenchmarkError, WorkerError, prices.PricesError, reproduce.ReproduceError) as error:
         logger.error("%s", error)
         return 1

@@ -54,6 +54,10 @@ def test_contests_are_read_from_text():
         Asked("gan", "clean", 10, 50),
     ]
     assert parse("") == [] and parse("gan:clean:1", evaluations=3)[0].evaluations == 3
+    assert len(parse("gan:clean:1")[0].tuners) == 14  # all of them
+    some = parse("gan:clean:2:random,hybrid gan:clean:2:50:gan generator:clean:2", tuners=["tpe"])
+    assert [a.tuners for a in some] == [("random", "hybrid"), ("gan",), ("tpe",)]
+    assert [a.evaluations for a in some] == [20, 50, 20]
     assert contest_report.parse_tuners("gan random") == ["gan", "random"]
     assert contest_report.parse_tuners("")[0] == "random" and len(contest_report.parse_tuners("")) == 14
 
@@ -63,10 +67,14 @@ def test_contests_are_read_from_text():
     [
         (
             "generator:described",
-            "is written space:protocol:seeds .* such as generator:described:10, not 'generator:desc",
+            "is written space:protocol:seeds, such as generator:described:10, .* not 'generator:desc",
         ),
         ("generator:described:0", "not 'generator:described:0'"),
         ("generator:described:x", "not 'generator:described:x'"),
+        ("gan:clean:3:0:random", "not 'gan:clean:3:0:random'"),
+        ("gan:clean:3:random:20", "not 'gan:clean:3:random:20'"),
+        ("gan:clean:3:random,", "not 'gan:clean:3:random,'"),
+        ("gan:clean:3:random,sgd", "Unknown tuner 'sgd'"),
         ("lstm:described:3", "Unknown space 'lstm'"),
         ("gan:honest:3", "Unknown protocol 'honest'"),
     ],
@@ -86,9 +94,9 @@ def test_the_benchmarks_surrogate_is_a_problem():
 
 
 def test_what_is_recorded_is_set_against_what_was_asked_for():
-    asked = [Asked(*ONE, 10, 5), Asked(*TWO, 3, 5)]
-    found = contest_report.coverage(asked, {asked[0]: FRAME}, list(LEVELS))
-    assert found["searches asked for"].tolist() == [60, 18] and found["recorded"].tolist() == [48, 0]
+    asked = [Asked(*ONE, 10, 5, tuple(LEVELS)), Asked(*TWO, 3, 5, ("random", "gan"))]
+    found = contest_report.coverage(asked, {asked[0]: FRAME})
+    assert found["searches asked for"].tolist() == [60, 6] and found["recorded"].tolist() == [48, 0]
 
 
 # Tables and words.
@@ -217,6 +225,9 @@ def test_what_the_readme_says_of_the_hybrid():
     both = contest_report.hybrids_answer({ONE: FINALS}, {ONE: few, TWO: FINALS.head(4)})
     assert "On average over the 2 problems its interval lies above 1/2 over 4 of 5 others; " in both
     assert "least over GAN, 0.50 [0.15, 0.85]." in both
+    two = FINALS.head(4)[["random", "gan", "hybrid"]]
+    both = contest_report.hybrids_answer({ONE: FINALS}, {ONE: few, TWO: two})
+    assert "over the 2 problems, or those of them in which both took part, its interval lies above 1/2 over 4" in both
 
 
 def test_an_error_over_yesterdays_close():
