@@ -37,6 +37,8 @@ TABLE_NAMES: Mapping[str, str] = {
     "gan": "GAN (appendix B)",
 }
 LAGS = tuple(range(-5, 6))  # trading days
+BEST_ROWS: Mapping[str, int] = {"generator": 18, "bayesian": 28, "gan": 17}  # the papers' best iterations
+BLOCK = 20  # test days that are resampled together: neighbouring residuals are alike
 FACTOR = 3.0  # an MSE within a factor of 3 counts as the same
 SHARE = 0.5  # of the rows that must be within FACTOR for a table to count as reproduced
 
@@ -299,7 +301,9 @@ def records(folder: str | Path) -> pd.DataFrame:
     pandas.DataFrame
         One row a task: `table`, `reading`, `row`, `seed`, the six hyperparameters (learning rate as trained), the
         metrics of `trial.TrialResult`, `seconds` (of the processor, one core), `status`, `reason`, `published_mse`,
-        `published_seconds`, and the numbers of `forecast_statistics`; sorted by table, reading, row and seed.
+        `published_seconds`, the numbers of `forecast_statistics`, and `block_sd`, of the papers' best rows: the
+        standard deviation of each of `RESAMPLED` over resampled blocks of test days; sorted by table, reading, row and
+        seed.
 
     Raises
     ------
@@ -348,6 +352,11 @@ def _record(task: Task, result: TrialResult, dataset: Dataset, *, epochs: int, e
     forecast: dict[str, Any] = {}
     if result.predictions is not None:
         forecast = forecast_statistics(dataset, result.predictions)
+    days: dict[str, Any] = {}
+    if result.predictions is not None and task.row == BEST_ROWS[task.table]:
+        drawn, _ = resampled_statistics(dataset, result.predictions, stage="tune")
+        finite = {name: values[np.isfinite(values)] for name, values in drawn.items()}
+        days["block_sd"] = {name: _plain(values.std() if len(values) else math.nan) for name, values in finite.items()}
     return {
         "table": task.table,
         "reading": task.reading.name,
@@ -358,6 +367,7 @@ def _record(task: Task, result: TrialResult, dataset: Dataset, *, epochs: int, e
         "reason": result.reason,
         **{name: _plain(value) for name, value in numbers.items()},
         **{name: _plain(value) for name, value in forecast.items()},
+        **days,
         "epochs": epochs,
         "engine": engine,
         "protocol": _protocol_identity(dataset.protocol),
@@ -379,7 +389,18 @@ def _plain(value: Any) -> Any:
 
 def _frame(found: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     numbers = [*METRICS, "seconds", "cpu_seconds", "cpu_percent", "peak_rss_mb", *FORECAST]
-    columns = ["table", "reading", "row", "seed", *HYPERPARAMETERS, "status", "reason", *numbers, "lag_correlations"]
+    columns = [
+        "table",
+        "reading",
+        "row",
+        "seed",
+        *HYPERPARAMETERS,
+        "status",
+        "reason",
+        *numbers,
+        "lag_correlations",
+        "block_sd",
+    ]
     rows = [{**record, **record["config"]} for record in found]
     frame = pd.DataFrame(rows, columns=columns)
     frame[numbers] = frame[numbers].astype(float)
@@ -655,6 +676,43 @@ def statistics_at(
         "direction": np.mean((forecast > yesterday) == (close[positions] > yesterday)),
         "lag_correlations": correlations,
     }
+
+
+RESAMPLED = (*FORECAST, "lag_1_less_0")  # and `lag_1` - `lag_0`
+
+
+def resampled_statistics(
+    dataset: Dataset, predicted: np.ndarray, *, stage: str = "final", draws: int = 200
+) -> tuple[dict[str, np.ndarray], int]:
+    """The numbers `RESAMPLED` of a forecast over blocks of 20 test days drawn with replacement.
+
+    The draws are the same for all forecasts of the same days.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    predicted : numpy.ndarray, shape (m,)
+        Scaled units.
+    stage : {"tune", "final"}
+    draws : int
+
+    Returns
+    -------
+    dict of str to numpy.ndarray, shape (draws,)
+    int
+        How many blocks there are.
+    """
+    positions = dataset.test_targets(stage)
+    starts = np.arange(0, len(positions), BLOCK)
+    rng = np.random.default_rng([0, len(positions)])
+    drawn: dict[str, list[float]] = {name: [] for name in RESAMPLED}
+    for _ in range(draws):
+        chosen = np.concatenate([np.arange(s, min(s + BLOCK, len(positions))) for s in rng.choice(starts, len(starts))])
+        sample = statistics_at(dataset, predicted[chosen], positions[chosen], stage=stage)
+        sample["lag_1_less_0"] = sample["lag_1"] - sample["lag_0"]
+        for name in RESAMPLED:
+            drawn[name].append(sample[name])
+    return {name: np.array(values, dtype=float) for name, values in drawn.items()}, len(starts)
 
 
 def _correlation(x: np.ndarray, y: np.ndarray) -> float:
