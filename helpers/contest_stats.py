@@ -38,12 +38,13 @@ def table(frame: pd.DataFrame, tuner: str, column: str = "mse") -> pd.DataFrame:
 def results(frame: pd.DataFrame, *, evaluations: int | None = None) -> pd.DataFrame:
     """Best MSE of every search after `evaluations` (the last, unless given): a row a seed, a column a tuner.
 
-    Tuners stand in the order of the table; NaN where a tuner has no search with a seed.
+    Tuners stand in the order of the table; NaN where a tuner has no search with a seed, or none so long.
     """
     found = {}
     for tuner in dict.fromkeys(frame["tuner"]):
         values = table(frame, tuner)
-        best = best_so_far(values)[:, (evaluations or values.shape[1]) - 1]
+        last = evaluations or values.shape[1]
+        best = best_so_far(values)[:, last - 1] if last <= values.shape[1] else math.nan
         found[tuner] = pd.Series(best, index=values.index)
     return pd.DataFrame(found).sort_index()
 
@@ -137,10 +138,10 @@ def sign_flip_p(differences: ArrayLike, *, seed: int = 0, flips: int = FLIPS) ->
     Returns
     -------
     float
-        NaN without pairs. With n pairs never below 2 / 2^n.
+        NaN without pairs, or where a difference is not finite. With n pairs never below 2 / 2^n.
     """
     d = np.asarray(differences, dtype=float)
-    if not len(d):
+    if not len(d) or not np.isfinite(d).all():
         return math.nan
     if len(d) <= EXACT:
         signs = np.array(list(itertools.product((1.0, -1.0), repeat=len(d))))

@@ -185,7 +185,8 @@ class UnitCube:
 
     def cells(self) -> float:
         """Number of different configurations; infinity where a parameter is continuous."""
-        return math.prod(_cells(d) for d in self.space.values())
+        cells = [_cells(d) for d in self.space.values()]
+        return math.inf if math.inf in cells else math.prod(cells)  # a product of many is beyond a float
 
 
 def _cells(d: BaseDistribution) -> float:

@@ -14,8 +14,9 @@ import abc
 import itertools
 import logging
 import math
+import threading
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +29,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from helpers.checks import whole
 from helpers.samplers.threads import one_thread
-from helpers.space import SearchSpace, UnitCube
+from helpers.space import SearchSpace, UnitCube, stepped
 
 logger = logging.getLogger(__name__)
 
@@ -47,9 +48,9 @@ class Observation:
         The trial's number.
     point : tuple of float, length d
         Where it lies: the tuner's own continuous point if it proposed this trial, else the encoded parameters.
-    loss : float or None
-        What is minimised: the value, negated where the study maximises, at most LARGEST in size; the worst so far for
-        a failed trial; None for a failed trial before any value.
+    loss : float
+        What is minimised: the value, negated where the study maximises, at most LARGEST in size; infinite for a failed
+        trial, and minus infinite where the value is infinitely good.
     key : tuple of float, length d
         Its parameters as Optuna stores them: equal for equal configurations.
     record : dict
@@ -58,14 +59,19 @@ class Observation:
 
     number: int
     point: tuple[float, ...]
-    loss: float | None
+    loss: float
     key: tuple[float, ...] = ()
     record: Mapping[str, Any] = field(default_factory=dict)
 
 
 def losses(seen: tuple[Observation, ...]) -> np.ndarray:
-    """The known losses in order, shape (known,)."""
-    return np.array([o.loss for o in seen if o.loss is not None], dtype=float)
+    """The losses of `seen` in order, shape (n,), or none, shape (0,), while no trial has a finite one.
+
+    A failed trial has the worst of them all, also of those that came after it, and an infinitely good one the best.
+    """
+    found = np.array([o.loss for o in seen], dtype=float)
+    finite = found[np.isfinite(found)]
+    return np.clip(found, finite.min(), finite.max()) if len(finite) else finite
 
 
 def configuration_key(space: SearchSpace, params: Mapping[str, Any]) -> tuple[float, ...]:
@@ -81,8 +87,8 @@ class HistorySampler(BaseSampler, abc.ABC):
     seed : int, optional
         At least 0; without one the sampler draws its own and cannot be repeated.
     space : mapping of str to optuna.distributions.BaseDistribution, optional
-        The parameters to tune. Optuna knows them only after a first finished trial; without `space` that trial is
-        random. Parameters outside it are drawn at random, and one warning about each is logged.
+        The parameters to tune. Optuna knows them only after a first trial that completed or was pruned; without `space`
+        the trials up to it are random. Parameters outside it are drawn at random, and one warning about each is logged.
 
     Raises
     ------
@@ -91,6 +97,7 @@ class HistorySampler(BaseSampler, abc.ABC):
     """
 
     name: str  # key of the record in the trial's system attributes
+    _turn = threading.RLock()  # of all samplers of the process: it also guards the number of threads, which all share
 
     def __init__(self, *, seed: int | None = None, space: SearchSpace | None = None) -> None:
         if seed is None:
@@ -146,22 +153,27 @@ class HistorySampler(BaseSampler, abc.ABC):
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """The tuner's suggestion; what it noted is in the trial's system attributes under the tuner's name."""
+        """The tuner's suggestion; what it noted is in the trial's system attributes under the tuner's name.
+
+        Threads take turns (`n_jobs`), so that a suggestion knows all that are at work. Processes that ask at the same
+        moment do not know of each other.
+        """
         self._raise_error_if_multi_objective(study)
         if not search_space:
             return {}
         coordinates = self._coordinates(search_space)
-        seen = self._history(study, search_space, coordinates)
-        running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        others = [self._placed(search_space, coordinates, t) for t in running if t.number != trial.number]
-        others = [placed for placed in others if placed is not None]
-        taken = frozenset({o.key for o in seen} | {placed.key for placed in others})
-        points = tuple(placed.point for placed in others)
-        with one_thread():
-            state = self._replay(search_space, coordinates, seen)
-            record = self._propose(state, coordinates, seen, trial.number, taken, points)
-        record["parameters"] = list(search_space)
-        study._storage.set_trial_system_attr(trial._trial_id, self.name, record)
+        with self._turn:
+            seen = self._history(study, search_space, coordinates)
+            running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+            others = [self._placed(search_space, coordinates, t) for t in running if t.number != trial.number]
+            others = [placed for placed in others if placed is not None]
+            taken = frozenset({o.key for o in seen} | {placed.key for placed in others})
+            points = tuple(placed.point for placed in others)
+            with one_thread():
+                state = self._replay(search_space, coordinates, seen)
+                record = self._propose(state, coordinates, seen, trial.number, taken, points)
+            record["parameters"] = list(search_space)
+            study._storage.set_trial_system_attr(trial._trial_id, self.name, record)
         return coordinates.decode(np.array(record["point"]))
 
     def sample_independent(
@@ -172,7 +184,8 @@ class HistorySampler(BaseSampler, abc.ABC):
         One warning a parameter is logged, but for those of the first trials, which nobody can know before.
         """
         self._raise_error_if_multi_objective(study)
-        known = self.space is not None or any(t.params for t in study.get_trials(deepcopy=False, states=FINISHED))
+        sharing = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+        known = self.space is not None or any(t.params for t in sharing)
         if known and param_name not in self._warned:
             self._warned.add(param_name)
             tuned = "trials so far do not all share it" if self.space is None else "`space` has no such range"
@@ -195,7 +208,8 @@ class HistorySampler(BaseSampler, abc.ABC):
         given = {name: trial.params[name] for name in space if name in trial.params}
         if not self._within(space, trial, given):
             return None
-        if record.get("parameters") == list(space):
+        given = {name: _on_grid(space[name], value) for name, value in given.items()}
+        if record.get("parameters") == list(space) and self._inside(coordinates, record["point"]):
             proposed = coordinates.decode(np.array(record["point"]))
             asked = {name: space[name] for name in given}
             if configuration_key(asked, proposed) == configuration_key(asked, given):
@@ -204,6 +218,10 @@ class HistorySampler(BaseSampler, abc.ABC):
             return None
         # Another tuner or a person decided otherwise.
         return _Placed(tuple(map(float, coordinates.encode(given))), configuration_key(space, given), {})
+
+    def _inside(self, coordinates: Any, point: Sequence[float]) -> bool:
+        """Whether a recorded point lies where this tuner searches; one of the same name may do so elsewhere."""
+        return all(0.0 <= x <= 1.0 for x in point)
 
     @staticmethod
     def _within(space: SearchSpace, trial: FrozenTrial, given: Mapping[str, Any]) -> bool:
@@ -220,20 +238,14 @@ class HistorySampler(BaseSampler, abc.ABC):
     def _history(self, study: Study, space: SearchSpace, coordinates: Any) -> tuple[Observation, ...]:
         """The finished trials that lie in `space`, in order of their numbers."""
         sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
-        worst: float | None = None
-        best: float | None = None
         seen = []
         for trial in study.get_trials(deepcopy=False, states=FINISHED):
             placed = self._placed(space, coordinates, trial)
             if placed is None:
                 continue
             value = sign * _value(trial)
-            if math.isfinite(value):
-                loss = min(max(value, -LARGEST), LARGEST)
-                worst = loss if worst is None else max(worst, loss)
-                best = loss if best is None else min(best, loss)
-            else:
-                loss = best if value == -math.inf else worst
+            loss = min(max(value, -LARGEST), LARGEST) if math.isfinite(value) else math.inf
+            loss = -math.inf if value == -math.inf else loss
             seen.append(Observation(trial.number, placed.point, loss, placed.key, placed.record))
         return tuple(seen)
 
@@ -285,6 +297,13 @@ def _kept(n: int, newest: int) -> bool:
     """
     gap = 1 << max(0, (newest - n).bit_length() - 3)
     return n % gap == 0
+
+
+def _on_grid(distribution: BaseDistribution, value: Any) -> Any:
+    """`value`, where a float's range has a step in the digits that this package gives it: 0.3, not 3 * 0.1."""
+    if not isinstance(distribution, FloatDistribution) or distribution.step is None:
+        return value
+    return stepped(distribution, round((value - distribution.low) / distribution.step))
 
 
 def _value(trial: FrozenTrial) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from helpers.checks import whole
-from helpers.samplers.base import HistorySampler, Observation
+from helpers.samplers.base import HistorySampler, Observation, losses
 from helpers.space import SearchSpace, UnitCube, stepped
 
 RANGES = ("paper", "warped")
@@ -113,6 +114,10 @@ class BayesianSampler(HistorySampler):
             return coordinates.bounds
         return dict.fromkeys(coordinates.names, (0.0, 1.0))
 
+    def _inside(self, coordinates: UnitCube, point: Sequence[float]) -> bool:
+        bounds = self._bounds(coordinates).values()
+        return all(low <= x <= high for x, (low, high) in zip(point, bounds, strict=True))
+
     def _start(self, dimension: int) -> None:
         return None  # the model is fitted anew to all trials at every suggestion, as the package does
 
@@ -130,8 +135,8 @@ class BayesianSampler(HistorySampler):
     ) -> dict[str, Any]:
         rng = self._rng(number, "suggest")
         bounds = self._bounds(coordinates)
-        known = [o for o in seen if o.loss is not None]
-        if len(seen) < self.init_points or not known:
+        known = losses(seen)
+        if len(seen) < self.init_points or not len(known):
             low, high = np.array(list(bounds.values())).T
             return {"point": (low + (high - low) * rng.random(len(low))).tolist(), "random": True}
 
@@ -146,10 +151,10 @@ class BayesianSampler(HistorySampler):
         )
         optimizer._gp.predict = partial(_predict, optimizer._gp)
         registered: set[tuple[float, ...]] = set()
-        for trial in known:
+        for trial, loss in zip(seen, known, strict=True):
             point = _apart(trial.point, registered, bounds)
             registered.add(point)
-            optimizer.register(dict(zip(bounds, point, strict=True)), -trial.loss)
+            optimizer.register(dict(zip(bounds, point, strict=True)), -float(loss))
         suggestion = optimizer.suggest()
         return {"point": [float(suggestion[name]) for name in bounds], "random": False}
 

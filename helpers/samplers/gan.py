@@ -143,12 +143,11 @@ class GanSampler(HistorySampler):
         )
 
     def _step(self, state: _State, seen: tuple[Observation, ...]) -> _State:
-        known = [o for o in seen if o.loss is not None]
-        if len(known) < WARM_UP:
+        values = losses(seen)
+        if len(values) < WARM_UP:
             return state
         rng = self._rng(seen[-1].number, "step")
-        values = losses(seen)
-        points = np.array([o.point for o in known])
+        points = np.array([o.point for o in seen])
         state = replace(state, history=history_inputs(values), injected=self.discriminator and deteriorates(values))
         errors = centred_errors(values)
         elites = points[np.argsort(values, kind="stable")[: max(FEWEST_ELITES, round(ELITE * len(values)))]]

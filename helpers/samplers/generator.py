@@ -163,10 +163,9 @@ class GeneratorSampler(HistorySampler):
         if self.feedback != "reinforce":
             return 2.0 * (raw - value) / raw.size
         recent = losses(seen)[-BASELINE - 1 :]
-        spread = recent.std()
-        if spread == 0.0:  # also for the first trial: nothing to compare with
+        if np.ptp(recent) == 0.0:  # also for the first trial: nothing to compare with
             return np.zeros_like(raw)
-        advantage = (recent[-1] - recent[:-1].mean()) / spread
+        advantage = (recent[-1] - recent[:-1].mean()) / recent.std()
         slope = advantage * (self._action(raw[0], seen[-1]) - raw) / POLICY_SD**2
         slope[:, -1] = 0.0  # the extra output acts on nothing
         return slope

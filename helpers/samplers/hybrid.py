@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from helpers.checks import whole
-from helpers.samplers.base import HistorySampler, Observation, configuration_key, untried_point
+from helpers.samplers.base import HistorySampler, Observation, configuration_key, losses, untried_point
 from helpers.samplers.networks import Adam, Weights, backward, forward, glorot, sigmoid
 from helpers.samplers.posterior import Posterior
 from helpers.space import SearchSpace, UnitCube
@@ -27,7 +27,7 @@ GENERATED, UNIFORM = 128, 128  # points of which a suggestion is the best
 STARTS = 3  # of them that are improved coordinate by coordinate
 VALUES = 17  # of a coordinate that are tried, besides its neighbours
 NEIGHBOURS = 0.5 ** np.arange(3, 9)
-ROUNDS = 8
+ROUNDS = 8  # moves at least; four for three coordinates where there are more than six
 REDRAWS = 200  # random points before the untried configurations of a small space are looked up
 MOST = 200  # trials that the posterior is made of: the best half of that and the last
 
@@ -62,9 +62,10 @@ class HybridSampler(HistorySampler):
        `STEPS` steps of Adam. The first term is the score of the density, earned from the posterior; the second keeps
        the generator from collapsing.
     3. Of the generated points, and as many uniform ones, the three of largest expected improvement, averaged over the
-       members, are moved along one coordinate at a time to its best value until none moves; the best of these is
-       suggested. The generator knows no grids; this step does: a parameter with a step, or a choice, is judged at the
-       middles of its cells (whole numbers on a logarithmic scale are not: they are judged wherever they round to them).
+       members, are moved along one coordinate at a time to its best value until none is better, at most eight times,
+       or four times for three coordinates; the best of these is suggested. The generator knows no grids; this step
+       does: a parameter with a step, or a choice, is judged at the middles of its cells (whole numbers on a logarithmic
+       scale are not: they are judged wherever they round to them).
 
     The first `init_points` suggestions are spread evenly over the cube, u_k = s + k a modulo 1 with a random shift s
     and the d irrational steps a of Roberts' sequence. No configuration is suggested twice while the space has others.
@@ -136,15 +137,15 @@ class HybridSampler(HistorySampler):
         return _State(glorot(rng, (NOISE_INPUTS, *HIDDEN, dimension)), Adam(RATE))
 
     def _step(self, state: _State, seen: tuple[Observation, ...]) -> _State:
-        known = [o for o in seen if o.loss is not None]
-        if len(known) < self.init_points:
+        values = losses(seen)
+        if len(values) < self.init_points:
             return state
         rng = self._rng(seen[-1].number, "step")
-        if len(known) > MOST:
-            best = sorted(known[: -MOST // 2], key=lambda o: o.loss)[: MOST // 2]
-            known = best + known[-MOST // 2 :]
-        points = np.array([o.point for o in known])
-        posterior = Posterior(points, np.array([o.loss for o in known]), rng)
+        chosen = np.arange(len(values))
+        if len(values) > MOST:
+            best = np.argsort(values[: -MOST // 2], kind="stable")[: MOST // 2]
+            chosen = np.concatenate([best, chosen[-MOST // 2 :]])
+        posterior = Posterior(np.array([seen[i].point for i in chosen]), values[chosen], rng)
         weights, optimiser = state.generator, state.optimiser
         for _ in range(STEPS if self.generator else 0):
             raw, inputs = forward(weights, rng.standard_normal((BATCH, NOISE_INPUTS)))
@@ -246,7 +247,9 @@ def climb(
     posterior: Posterior,
     free: Callable[[np.ndarray], bool],
 ) -> tuple[float, np.ndarray]:
-    """Move along one coordinate at a time to the free point of most expected improvement, until none is better.
+    """Move along one coordinate at a time to the free point of most expected improvement.
+
+    Until none is better, or after max(8, 4 d / 3) moves.
 
     Returns
     -------
@@ -255,7 +258,7 @@ def climb(
     """
     d = len(point)
     value = float(posterior.improvement(point[None])[0]) if free(point) else -math.inf
-    for _ in range(ROUNDS):
+    for _ in range(max(ROUNDS, math.ceil(4 * d / 3))):
         near = point[:, None] + np.concatenate([-NEIGHBOURS, NEIGHBOURS])
         targets = np.concatenate([np.broadcast_to(np.linspace(0.0, 1.0, VALUES), (d, VALUES)), near], axis=1)
         ends = np.repeat(point[None], targets.size, axis=0)

@@ -27,19 +27,24 @@ LENGTH = (0.0, 0.7)  # mean and standard deviation of log l_j
 TREND = (math.log(0.3), 1.0)  # of log b
 NOISE = (math.log(0.01), 1.5)  # of the logarithm of the noise's variance, the losses having variance 1
 JITTER = 1e-6
-CELLS = 2**20  # numbers in the largest array: fewer draws for a long history
+CELLS = 2**20  # numbers in the draws' covariances: fewer draws for a long history
+FAR = 7.0  # by which a logarithm may lie above the median, beside three times what the least lies below it
 
 
 def standardised(losses: np.ndarray) -> np.ndarray:
     """Losses as the processes see them, shape (n,), mean 0 and standard deviation 1 (all 0 where they are equal).
 
-    Errors are positive and span decades: their logarithms are taken. Losses of which some are not positive have no such
+    Errors are positive and span decades: their logarithms are taken. One that is out of all proportion, a penalty or a
+    training that diverged, would make the others look alike: those more than FAR above the median and as far again as
+    three times the median is above the least are cut to that. Losses of which some are not positive have no such
     scale; their normal scores are taken, the quantiles (rank - 1/2) / n of the normal distribution, ties sharing their
     mean rank.
     """
     losses = np.asarray(losses, dtype=float)
     if (losses > 0).all():
         z = np.log(losses)
+        middle = np.median(z)
+        z = np.minimum(z, middle + 3.0 * (middle - z.min()) + FAR)
     else:
         ranks = (losses[:, None] > losses).sum(1) + 0.5 * (losses[:, None] == losses).sum(1)
         z = ndtri(ranks / len(losses))
