@@ -40,6 +40,9 @@ def test_best_so_far_waits_for_the_first_success():
 def test_results_of_searches_by_seed():
     assert cs.results(SMALL).to_dict("list") == {"random": [2.0, 1.0], "gan": [2.0, 0.5]}
     assert cs.results(SMALL, evaluations=1).to_dict("list") == {"random": [4.0, INF], "gan": [2.0, 9.0]}
+    short = SMALL[(SMALL["tuner"] == "random") | (SMALL["evaluation"] < 3)]
+    found = cs.results(short, evaluations=3)
+    assert found["random"].tolist() == [2.0, 1.0] and found["gan"].isna().all()
 
 
 def test_the_band_of_a_median_allows_for_searches_without_a_success():
@@ -77,7 +80,7 @@ def test_sign_flips_of_many_pairs_are_drawn():
     rng = np.random.default_rng(0)
     assert cs.sign_flip_p(rng.normal(1, 1, 40)) < 0.001
     assert cs.sign_flip_p(np.ones(40)) == pytest.approx(1 / (1 + cs.FLIPS), rel=1.01)
-    assert math.isnan(cs.sign_flip_p([]))
+    assert math.isnan(cs.sign_flip_p([])) and math.isnan(cs.sign_flip_p([math.nan, 1.0, 2.0]))
     null = [cs.sign_flip_p(rng.normal(0, 1, 8)) for _ in range(200)]
     assert 0.01 < np.mean(np.array(null) < 0.05) < 0.12
 

@@ -56,6 +56,14 @@ def test_standardised_by_hand():
     assert tied[0] == tied[1] < tied[2]
 
 
+def test_a_penalty_out_of_all_proportion_is_cut():
+    """The others' median is e^0, their least e^-1: above e^(0 + 3 + 7) nothing is told apart."""
+    losses = np.exp([-1.0, 0.0, 0.0, 1.0, 10.0])
+    for penalty in (1e30, 1e100):
+        assert np.allclose(standardised(np.r_[losses[:4], penalty]), standardised(losses))
+    assert not np.allclose(standardised(np.r_[losses[:4], np.exp(9.0)]), standardised(losses))
+
+
 @given(st.lists(st.integers(1, 10**6), min_size=2, max_size=20), st.floats(1e-9, 1e9))
 @settings(deadline=None, max_examples=50)
 def test_a_common_factor_changes_nothing(values, factor):

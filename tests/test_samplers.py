@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 import threading
+import time
 from functools import partial
 
 import numpy as np
@@ -18,6 +19,7 @@ from optuna.trial import TrialState
 from helpers.samplers import BayesianSampler, GanSampler, GeneratorSampler, HybridSampler
 from helpers.samplers import gan as gan_module
 from helpers.samplers import generator as generator_module
+from helpers.samplers.base import Observation, losses
 from helpers.samplers.bayesian import RawRanges
 from helpers.space import GAN_SPACE, GENERATOR_SPACE, UnitCube
 
@@ -150,6 +152,62 @@ def test_a_changed_past_is_noticed(tuner):
     assert used == run(study_of(tuner(seed=0, space=GAN_SPACE)), GAN_SPACE, 6, partial(error, seed=2))
 
 
+def test_a_failure_is_as_bad_as_the_worst_of_all():
+    """Also of those that came after it: an early one would else be the best for ever."""
+    seen = tuple(Observation(i, (0.5,), v) for i, v in enumerate([math.inf, 2.0, math.inf, 1.0, 9.0, -math.inf]))
+    assert losses(seen).tolist() == [9.0, 2.0, 9.0, 1.0, 9.0, 1.0]
+    assert losses(seen[:2]).tolist() == [2.0, 2.0] and losses(seen[:1]).tolist() == []
+
+
+@pytest.mark.parametrize("tuner", [GanSampler, HybridSampler])
+def test_threads_do_not_meet(tuner):
+    """256 configurations, 40 trials, four threads that think at the same time: each knows what the others do."""
+    space = {"x": IntDistribution(0, 15), "y": IntDistribution(0, 15)}
+
+    def objective(trial):
+        time.sleep(0.01)
+        return 1.0 + (trial.suggest_int("x", 0, 15) - 3) ** 2 + (trial.suggest_int("y", 0, 15) - 11) ** 2
+
+    study = study_of(tuner(seed=0, space=space))
+    study.optimize(objective, n_trials=40, n_jobs=4)
+    assert len({tuple(t.params.values()) for t in study.trials}) == 40
+
+
+@pytest.mark.parametrize("tuner", [GanSampler, HybridSampler])
+def test_a_step_is_a_step_however_its_digits_are_written(tuner):
+    """Optuna's own samplers store 3 * 0.1, which is not 0.3."""
+    space = {"x": FloatDistribution(0.1, 0.9, step=0.1)}
+    study = study_of(tuner(seed=0, space=space))
+    for value in (0.1 + 2 * 0.1, 0.1 + 6 * 0.1, 0.1 + 5 * 0.1):
+        study.enqueue_trial({"x": value})
+    study.optimize(lambda t: 1.0 + t.suggest_float("x", 0.1, 0.9, step=0.1), n_trials=9)
+    assert study.trials[0].params["x"] != 0.3
+    assert sorted(round(10 * t.params["x"]) for t in study.trials) == list(range(1, 10))
+
+
+@pytest.mark.parametrize("first", ["paper", "warped"])
+def test_bayesian_takes_a_study_over_from_its_other_ranges(first):
+    """A corner in one is far outside the other, though both decode to the same configuration."""
+    space = {"n": IntDistribution(1, 10), "m": IntDistribution(1, 5)}
+    ranges = {"paper": "warped", "warped": "paper"}
+    for seed in range(6):
+        study = study_of(BayesianSampler(seed=seed, space=space, ranges=first))
+        run(study, space, 7, lambda t: 1.0 / (t.params["n"] + t.params["m"]))
+        sampler = BayesianSampler(seed=seed, space=space, ranges=ranges[first])
+        coordinates = sampler._coordinates(space)
+        for o in sampler._history(study, space, coordinates):
+            assert sampler._inside(coordinates, o.point)
+
+
+def test_reinforce_learns_nothing_from_a_constant():
+    """0.3 eleven times has a standard deviation of 6e-17 in floating point, by which nothing may be divided."""
+    sampler = GeneratorSampler(seed=0, feedback="reinforce")
+    raw = np.array([[0.3, -0.2, 0.1]])
+    for constant in (0.1, 0.3, 0.7, 1.0):
+        seen = tuple(Observation(i, (0.5, 0.5), constant, (), {"raw": [1.0, 1.0, 1.0]}) for i in range(11))
+        assert all((sampler._slope(raw, constant, seen[:n]) == 0).all() for n in range(1, 12))
+
+
 def test_running_trials_do_not_change_the_state():
     points = []
     for running in (0, 1):
@@ -183,7 +241,7 @@ def test_a_trial_counts_without_the_parameters_it_was_not_asked_for(tuner):
     assert {len(t.params) for t in study.trials} >= {1, 2}
     seen = study.sampler._history(study, space, study.sampler._coordinates(space))
     assert [o.number for o in seen] == list(range(10))
-    assert seen[3].loss == max(t.value for t in study.trials[:3])
+    assert seen[3].loss == math.inf and losses(seen)[3] == max(t.value for t in study.trials if t.value is not None)
     study.add_trial(optuna.create_trial(params={"rate": 0.1}, distributions={"rate": space["rate"]}, value=0.0))
     assert len(study.sampler._history(study, space, study.sampler._coordinates(space))) == 10  # of another origin
 
@@ -326,6 +384,10 @@ def test_what_is_not_tuned_is_said_once(caplog):
         )
     said = "The parameter 'decay' is drawn at random, not tuned by HybridSampler: trials so far do not all share it."
     assert [record.getMessage() for record in caplog.records] == [said]
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):  # what failed trials asked for is not known to Optuna
+        study_of(HybridSampler(seed=0)).optimize(lambda t: math.nan if t.number < 3 else objective(t), n_trials=6)
+    assert not [r for r in caplog.records if "drawn at random" in r.getMessage()]
 
 
 def test_few_states_are_kept():
@@ -403,9 +465,9 @@ def test_reinforce_slope_is_the_score_of_the_policy():
 
 
 def test_value_transforms_by_hand():
-    seen = tuple(generator_module.Observation(i, (), v) for i, v in enumerate([3.0, None, 1.0, 5.0, 2.0]))
+    seen = tuple(generator_module.Observation(i, (), v) for i, v in enumerate([3.0, math.inf, 1.0, 5.0, 2.0]))
     fed = {t: GeneratorSampler(seed=0, transform=t)._fed(seen) for t in generator_module.TRANSFORMS}
-    assert fed == {"none": 2.0, "minmax": 0.25, "rank": 1 / 3}
+    assert fed == {"none": 2.0, "minmax": 0.25, "rank": 1 / 4}  # of 3, 5, 1, 5, 2
     shuffled = GeneratorSampler(seed=0, feedback="shuffled")
     assert shuffled._fed(seen[:1]) == 3.0 and shuffled._fed(seen[:3]) == 3.0 and shuffled._fed(seen) in (3.0, 1.0, 5.0)
     assert GeneratorSampler(seed=0)._fed(seen[1:2]) is None

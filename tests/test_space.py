@@ -79,6 +79,9 @@ def test_cells_by_hand() -> None:
     assert cube.decode(np.array([0.51, -3.0])) == {"layers": 3, "dropout": 0.1}
     np.testing.assert_allclose(cube.encode({"layers": 3, "dropout": 0.1}), [0.625, 0.25])
     assert UnitCube(MIXED).cells() == math.inf
+    many = {f"n{i}": IntDistribution(0, 2**31) for i in range(36)}  # a product that no float holds
+    assert UnitCube(many | {"x": FloatDistribution(0, 1)}).cells() == math.inf
+    assert UnitCube(many).cells() == (2**31 + 1) ** 36
     assert UnitCube(GENERATOR_SPACE).cells() == 10 * 10 * 5 * 8 * 250 * 9
 
 
