@@ -331,8 +331,8 @@ def standing(finals: Mapping[Problem, pd.DataFrame], tuner: str, rival: str, cal
     """Whether a tuner is better or worse than a rival: on each problem by its own interval, then on average.
 
     An average alone would call a tuner that wins on one problem and loses on another the rival's equal. Where P's
-    interval sees no difference and the paired test of the errors' ratio does, at 5 %, that is added: a tuner may win as
-    often as it loses and win by more.
+    interval and the paired test of the errors' ratio, at 5 %, part, that is added: a tuner may win as often as it loses
+    and win by more, or win more often and by nothing that the errors' spread leaves certain.
 
     Parameters
     ----------
@@ -347,13 +347,13 @@ def standing(finals: Mapping[Problem, pd.DataFrame], tuner: str, rival: str, cal
     groups: dict[str, list[Problem]] = {}
     for problem, row in rows.items():
         groups.setdefault(word(row), []).append(problem)
-    unlike = [(p, contest_stats.against(finals[p], rival, [tuner]).iloc[0]) for p in groups.get(UNDECIDED, ())]
+    tested = {p: contest_stats.against(finals[p], rival, [tuner]).iloc[0] for p in rows}
     unlike = [
-        f"{r['ratio']:.2f} [{r['ratio_low']:.2f}, {r['ratio_high']:.2f}] on {name_of(p)}"
-        for p, r in unlike
-        if r["p"] < 0.05
+        f"{r['ratio']:.2f} [{r['ratio_low']:.2f}, {r['ratio_high']:.2f}] times as large on {name_of(p)}"
+        for p, r in tested.items()
+        if (r["p"] < 0.05) != (p not in groups.get(UNDECIDED, ()))
     ]
-    though = f", though the errors' mean ratio is {'; '.join(unlike)}" if unlike else ""
+    though = f"; its errors are, in the geometric mean, {', '.join(unlike)}" if unlike else ""
     if len(groups) == 1:
         where = "" if len(rows) == 1 else f" on all {len(rows)} problems"
         on_average = " on average" if where else ""
@@ -364,7 +364,8 @@ def standing(finals: Mapping[Problem, pd.DataFrame], tuner: str, rival: str, cal
         first = f"{verdict} {called}" if not parts else verdict.removesuffix(" than").removesuffix(" from")
         on = f"on {len(groups[verdict])}" + ("" if parts else f" of {len(rows)} problems")
         parts.append(f"{first} {on}" + (f" ({one_by_one})" if verdict != UNDECIDED else ""))
-    return f"{', '.join(parts[:-1])} and {parts[-1]} (P(improvement) {average} on average{though})"
+    over_all = f"over all {len(rows)} P(improvement) {average} on average{though}"
+    return f"{', '.join(parts[:-1])} and {parts[-1]} ({over_all})"
 
 
 def pair(finals: Mapping[Any, pd.DataFrame], tuner: str, rival: str) -> Any:
@@ -391,8 +392,10 @@ def aim(finals: Mapping[Problem, pd.DataFrame], tuner: str = "hybrid", *, least:
             f"{int(sum(r.sum() for r in fresh))} of {sum(map(len, fresh))}."
         )
     if good == met:
+        variants = [without for whole, without in ABLATIONS if whole == tuner]
+        but = " but its own variant" if any(v in frame for v in variants for frame in finals.values()) else ""
         return (
-            f"The hybrid beats every other tuner on every problem with P(improvement) of at least {least:g}: "
+            f"The hybrid beats every other tuner{but} on every problem with P(improvement) of at least {least:g}: "
             f"{met} of {met} pairs.{apart}"
         )
     missed = "; ".join(
@@ -434,7 +437,8 @@ def agreement(one: pd.DataFrame, other: pd.DataFrame) -> Agreement:
     farthest = ""
     if len(distinct) > 1 and apart.max() > 0:
         tuner = apart.idxmax()
-        farthest = f"{LABELS[tuner]}, place {both[0][tuner]:g} on the benchmark and {both[1][tuner]:g} in trainings"
+        places = f"place {both[0][tuner]:g} of {len(distinct)} on the benchmark and {both[1][tuner]:g} in trainings"
+        farthest = f"{LABELS[tuner]}, {places}"
     return Agreement(
         contest_stats.rank_agreement(one[common], other[common]),
         contest_stats.rank_agreement(one[distinct], other[distinct]),
@@ -464,6 +468,41 @@ def agreed(found: Mapping[Problem, Agreement]) -> str:
     return "; ".join(said)
 
 
+def agreement_markdown(found: Mapping[Problem, Agreement]) -> str:
+    """How alike benchmark and real trainings rank the tuners, as a table in Markdown."""
+
+    def shown(e: Estimate) -> str:
+        if not math.isfinite(e.value):
+            return "–"
+        return f"{e:.2f} ({e.n} tuners)" if math.isfinite(e.low) else f"{e.value:.2f} ({e.n} tuners, too few seeds)"
+
+    lines = [
+        "| Benchmark and real trainings | Rank correlation | Without variants of tuners | Of these farthest apart |",
+        "| --- | --- | --- | --- |",
+    ]
+    lines += [f"| {name_of(p)} | {shown(a.ranks)} | {shown(a.distinct)} | {a.farthest} |" for p, a in found.items()]
+    return "\n".join(lines) + "\n"
+
+
+def levels(finals: Mapping[Problem, pd.DataFrame], real: Mapping[Problem, pd.DataFrame]) -> str:
+    """How far the errors reached on the benchmark lie from those in real trainings, in words.
+
+    Parameters
+    ----------
+    finals, real : mapping of problem to pandas.DataFrame
+        `contest_stats.results`.
+    """
+    said = []
+    for problem in [p for p in finals if p in real]:
+        both = [found[problem].median() for found in (real, finals)]
+        common = [t for t in both[1].index if t in both[0].index]
+        ratio = (both[0][common] / both[1][common]).replace([math.inf, -math.inf], math.nan).dropna()
+        if len(ratio):
+            low, high = ratio.idxmin(), ratio.idxmax()
+            said.append(f"{name_of(problem)}: {ratio[low]:.2g} ({LABELS[low]}) to {ratio[high]:.2g} ({LABELS[high]})")
+    return "; ".join(said)
+
+
 def answer(
     finals: Mapping[Problem, pd.DataFrame],
     agreement: Mapping[Problem, Agreement],
@@ -471,7 +510,7 @@ def answer(
     real: Mapping[Problem, pd.DataFrame] | None = None,
     evaluations: int = EVALUATIONS,
 ) -> str:
-    """How good the tuners are, in two sentences.
+    """How good the tuners are, in two sentences, and below them how far benchmark and real trainings agree.
 
     Parameters
     ----------
@@ -499,7 +538,12 @@ def answer(
         f"On the tabular benchmark ({len(finals)} problem{'s' if len(finals) > 1 else ''}, "
         f"{seeds} paired seeds, {evaluations} evaluations a search) "
         f"{' and '.join(said) or 'no paper is represented'}"
-        + (f", where the best of all others, {LABELS[best]}, reaches {share(against_random[best])}." if best else ".")
+        + (
+            f", where the best of all that are no variants of others, {LABELS[best]}, reaches "
+            f"{share(against_random[best])}."
+            if best
+            else "."
+        )
     )
     without = {"generator_shuffled": "itself told the errors of other trials", "generator_zero": "itself told nothing"}
     fed = [
@@ -510,13 +554,20 @@ def answer(
     parts = [f"with its feedback the generator is {', and '.join(fed)}"] if fed else []
     if real:
         seeds = _from_to(len(frame.dropna()) for frame in real.values())
-        parts.append(
-            f"real trainings ({seeds} seed{'s' if seeds != '1' else ''}) beside the benchmark, {agreed(agreement)}"
-        )
+        alike = [a.ranks for a in agreement.values() if math.isfinite(a.ranks.low)]
+        found = "cannot yet be compared with it"
+        if alike:
+            values = sorted(e.value for e in alike)
+            found = (
+                f"rank the tuners as the benchmark does, beyond chance, on {sum(e.low > 0 for e in alike)} of "
+                f"{len(alike)} problems (rank correlation {values[0]:.2f} to {values[-1]:.2f})"
+            )
+        parts.append(f"real trainings ({seeds} seed{'s' if seeds != '1' else ''} a problem) {found}")
     else:
         parts.append("real trainings have not been recorded")
     second = "; ".join(parts)
-    return f"{first} {second[0].upper()}{second[1:]}.\n"
+    listed = f"\n{agreement_markdown(agreement)}" if real and agreement else ""
+    return f"{first} {second[0].upper()}{second[1:]}.\n{listed}"
 
 
 def _from_to(values: Iterable[int]) -> str:
@@ -537,7 +588,10 @@ def hybrids_answer(
         `contest_stats.results`; `fresh` of the seeds that follow those of `real`.
     """
     tuned = f"(chosen on {name_of(TUNED_ON)})"
+    parted = pair(finals, "hybrid", "hybrid_uniform")
     said = [f"On the benchmark: {aim(finals)}"]
+    if parted is not None:
+        said[0] += f" It is {standing(finals, 'hybrid', 'hybrid_uniform', 'itself without its generator')}."
     said += [f"In real trainings of {_listed(real)}: {aim(real)}{_averaged(real)}"] if real else []
     said += [f"With fresh seeds of {_listed(fresh)}: {aim(fresh)}{_averaged(fresh)}"] if fresh else []
     said += [] if real else ["No real trainings are recorded."]
