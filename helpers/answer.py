@@ -6,7 +6,7 @@ Everything is counted or divided from committed records and tables; nothing is t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -168,7 +168,7 @@ def _trained(tuners: Contest) -> str:
     if not found:
         return ""
     names = {"generator": "generator", "gan": "GAN"}
-    n = min(s.n for shares in found.values() for s in shares)
+    n = _from_to(s.n for shares in found.values() for s in shares)
     if any(s.low > 0.5 or s.high < 0.5 for shares in found.values() for s in shares):
         said = " and ".join(f"the {names[t]} is {_words(shares)}" for t, shares in found.items())
         return f" (with real trainings, {n} searches each, {said})"
@@ -272,11 +272,16 @@ def _in_trainings(tuners: Contest) -> str:
         )
         for p in problems
     }
-    n = min(shares[p].n for shares in found for p in problems)
+    n = _from_to(shares[p].n for shares in found for p in problems)
     if len(problems) == 1:
         return f" In {n} searches each with real trainings: {said[problems[0]]}."
     each = "; ".join(f"{p}: {share}" for p, share in said.items())
     return f" In {n} searches each with real trainings, {each}."
+
+
+def _from_to(values: Iterable[int]) -> str:
+    found = sorted(values)
+    return f"{found[0]}" if found[0] == found[-1] else f"{found[0]} to {found[-1]}"
 
 
 def many(verdict: str, count: int = 2) -> str:

@@ -254,7 +254,8 @@ class Evidence:
             return self.forecasts[(tuner, protocol)]
         row = self.rows(tuner, protocol, row=BEST_ROWS[tuner]).copy()
         row["lag_1_less_0"] = row["lag_1"] - row["lag_0"]
-        days = pd.DataFrame([found if isinstance(found, dict) else {} for found in row["block_sd"]])
+        recorded = row["block_sd"] if "block_sd" in row else []
+        days = pd.DataFrame([found for found in recorded if isinstance(found, Mapping)])
         return {name: _over_seeds_and_days(row[name], days.get(name, [])) for name in replication.RESAMPLED}
 
 

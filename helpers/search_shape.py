@@ -637,7 +637,9 @@ def standing(found: Sequence[Explanation], *, ours: str = "") -> str:
         said += "; none is ruled out."
     elif first.ruled_out:
         others = f", as are {len(out) - 1} others" if len(out) > 2 else ", as is one other" if len(out) > 1 else ""
-        said += f", but it is ruled out too{others}; only {also} {'remain' if len(left) > 1 else 'remains'} possible."
+        near = "its searches are nearer to each other than the published one is to them"
+        remain = f"only {also}, which scatter{'' if len(left) > 1 else 's'} more, remain{'' if len(left) > 1 else 's'}"
+        said += f", but it is ruled out too{others}: {near}; {remain} possible."
     else:
         others = f"the other {len(out)} are" if len(out) > 1 else "the other is"
         said += f" and remains possible{f', as do {also}' if also else ''}; {others} ruled out."

@@ -90,6 +90,13 @@ def test_records_are_complete_and_a_second_call_trains_nothing(short_prices_long
     pd.testing.assert_frame_equal(first, replication.records(tmp_path))
 
 
+def test_the_papers_best_rows_know_the_luck_of_their_days(short_prices_long, tmp_path):
+    frame = run(short_prices_long, tmp_path, tables=["gan"], readings=["shuffled"], rows=20)
+    known = frame[frame["block_sd"].notna()]
+    assert set(known["row"]) == {replication.BEST_ROWS["gan"]} and len(known) == 1
+    assert all(set(sd) == set(replication.RESAMPLED) for sd in known["block_sd"])
+
+
 def test_the_trial_seed_is_that_of_a_study(short_prices_long, tmp_path):
     run(short_prices_long, tmp_path, tables=["generator"], readings=["shuffled"], seeds=[3])
     rows = {t.config: t.row for t in replication.tasks(["generator"], ["shuffled"], [3])}
@@ -174,6 +181,19 @@ def test_cost_estimates_order_the_extremes():
 
 
 # Forecasts.
+
+
+def test_resampled_days_by_hand(short_dataset):
+    """A forecast that is one point too low on every day owes nothing to the days."""
+    positions = short_dataset.test_targets("tune")
+    close = short_dataset.close.to_numpy()[positions]
+    least, most = short_dataset.scaling("tune")
+    drawn, blocks = replication.resampled_statistics(
+        short_dataset, (close - 1.0 - least) / (most - least), stage="tune", draws=50
+    )
+    assert blocks == -(-len(positions) // replication.BLOCK) and set(drawn) == set(replication.RESAMPLED)
+    assert np.allclose(drawn["residual_mean"], 1.0) and (drawn["share_under"] == 1.0).all()
+    assert all(len(values) == 50 for values in drawn.values())
 
 
 def test_yesterdays_close_lags_by_one_day_and_is_as_rough(short_dataset):

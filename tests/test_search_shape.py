@@ -195,7 +195,10 @@ def explained(*ruled_out: bool, runs: int = 200) -> list[search_shape.Explanatio
     [
         (
             (True, False, True),
-            ["but it is ruled out too, as is one other", "only *MSE times outputs, |tanh|* remains"],
+            [
+                "but it is ruled out too, as is one other",
+                "only *MSE times outputs, |tanh|*, which scatters more, remains",
+            ],
             "do",
         ),
         ((True, True, True), ["but every one of them, ours included, is ruled out"], "possible"),
