@@ -143,7 +143,8 @@ def ladder(
                     if math.isfinite(low + high):
                         ax.plot([low, high], [y, y], color=colour, lw=2.2 - shown, solid_capstyle="butt")
                     face = "white" if shown else colour
-                    ax.plot(row.best / unit[problem], y, MARKERS[row.tuner], color=colour, ms=5.5, mfc=face, mew=1.2)
+                    marker = "8" if row.tuner == "random" else MARKERS[row.tuner]  # a cross cannot be hollow
+                    ax.plot(row.best / unit[problem], y, marker, color=colour, ms=5.5, mfc=face, mew=1.2)
             ax.set_xscale("log")
             low, high = ax.get_xlim()
             ax.set_xlim(low, min(high, FINITE))
@@ -371,7 +372,7 @@ def wins(table: pd.DataFrame, tuners: Sequence[str]) -> Figure:
                 values[i, j] = row["win"]
                 sure = row["win_low"] > 0.5 or row["win_high"] < 0.5
                 ax.text(
-                    j, i, f"{100 * row['win']:.0f}", ha="center", va="center", fontsize=8,
+                    j, i, f"{100 * float(format(row['win'], '.2f')):.0f}", ha="center", va="center", fontsize=8,
                     weight="bold" if sure else "normal", color="#1A1A1A" if row["win"] < 0.55 else "white",
                 )  # fmt: skip
         ax.imshow(values, cmap="cividis_r", vmin=0, vmax=1, aspect="auto")  # darker is better, in grey too
@@ -402,7 +403,11 @@ def fronts(tables: Mapping[Problem, pd.DataFrame], naive: Mapping[Problem, float
             best = best[np.argsort(spent[best])]
             ax.plot(spent[best], errors[best], color="#999999", lw=1, drawstyle="steps-post", zorder=1)
             for tuner, x, y in zip(table["tuner"], spent, errors, strict=True):
-                ax.plot(x, y, MARKERS[tuner], color=COLOURS[tuner], ms=6, ls="none", label=LABELS[tuner])
+                # A variant lies where its tuner does: below it, and hollow.
+                variant = tuner.rpartition("_")[0] in set(table["tuner"]) and tuner != "bayesian_warped"
+                look = {"ms": 7, "mfc": "none", "zorder": 2} if variant else {"ms": 6, "zorder": 3, "mew": 0.8}
+                edge = COLOURS[tuner] if variant or MARKERS[tuner] in "x+" else "white"
+                ax.plot(x, y, MARKERS[tuner], color=COLOURS[tuner], mec=edge, ls="none", label=LABELS[tuner], **look)
             ax.set_xscale("log")
             ax.set_yscale("log")
             ax.margins(0.08, 0.1)  # no marker on the frame

@@ -14,17 +14,19 @@ from helpers.contest_plots import name_of
 from helpers.feedback import Calibration
 from helpers.figures import COLOURS, LABELS, LINES, MARKERS, Figure, new, style
 
-PROBLEMS = ("#444444", "#E08214", "#4D9221", "#762A83", "#B35806", "#999999")  # one a problem
+# One a problem, in shapes and shades that no tuner has: marker, fill.
+PROBLEMS = (("8", "#333333"), ("8", "white"), ("p", "#333333"), ("p", "white"), ("H", "#333333"), ("H", "white"))
+INK = "#333333"
 
 
-def _forest(ax: Any, rows: Sequence[tuple[str, Sequence[tuple[str, float, float, float]]]]) -> None:
-    """Estimates with intervals: a row a label, in it marks one above the other, each (colour, value, low, high)."""
+def _forest(ax: Any, rows: Sequence[tuple[str, Sequence[tuple[tuple[str, str], float, float, float]]]]) -> None:
+    """Estimates with intervals: a row a label, in it marks one above the other, each (look, value, low, high)."""
     for i, (_, marks) in enumerate(reversed(rows)):
-        for k, (colour, value, low, high) in enumerate(marks):
+        for k, ((marker, fill), value, low, high) in enumerate(marks):
             y = i + 0.26 * ((len(marks) - 1) / 2 - k) / max(1, (len(marks) - 1) / 2)
             if math.isfinite(low + high):
-                ax.plot([low, high], [y, y], color=colour, lw=1.6)
-            ax.plot(value, y, "os^Dv<"[k % 6], color=colour, ms=4.5)
+                ax.plot([low, high], [y, y], color=INK, lw=1.2)
+            ax.plot(value, y, marker, color=INK, mfc=fill, ms=5.5)
     ax.set_yticks(range(len(rows)), [label for label, _ in reversed(rows)])
     ax.set_ylim(-0.6, len(rows) - 0.4)
 
@@ -51,9 +53,9 @@ def feedback(
         rows = []
         for rival in rivals:
             marks = []
-            for shade, table in zip(PROBLEMS, compared.values(), strict=False):
+            for look, table in zip(PROBLEMS, compared.values(), strict=False):
                 for row in table[table["rival"] == rival].itertuples():
-                    marks.append((shade, row.win, row.win_low, row.win_high))
+                    marks.append((look, row.win, row.win_low, row.win_high))
             rows.append((LABELS[rival].replace(", ", ",\n"), marks))
         left.axvline(0.5, color="#777777", lw=0.8)
         _forest(left, rows)
@@ -61,8 +63,8 @@ def feedback(
         left.tick_params(labelsize=8.5)
         left.set_xlabel("P(feedback on is better than ...)")
         handles = [
-            Line2D([], [], color=c, marker="os^Dv<"[i % 6], lw=1.6, label=name_of(p))
-            for i, (c, p) in enumerate(zip(PROBLEMS, compared, strict=False))
+            Line2D([], [], color=INK, marker=marker, mfc=fill, lw=1.2, label=name_of(p))
+            for (marker, fill), p in zip(PROBLEMS, compared, strict=False)
         ]
         fig.legend(handles=handles, loc="outside upper left", ncols=2, fontsize=8.5)
         panels = _inside(fig, right, max(1, len(cosines)), 1)

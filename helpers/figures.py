@@ -122,6 +122,18 @@ HEADINGS: Mapping[str, str] = {
     "peak_rss_mb": "Peak memory (MB)",
     "status": "Status",
     "reason": "Reason",
+    **{
+        f"{key}_{what}": f"{name}: {words}"
+        for key, name in (("level", "Level"), ("change", "Change"), ("drift", "Drift"), ("arima", "ARIMA"))
+        for what, words in (
+            ("ratio", "error over that of yesterday's close"),
+            ("least", "least of a seed"),
+            ("largest", "largest of a seed"),
+            ("p", "p, errors"),
+            ("pt_p", "p, directions"),
+        )
+    },
+    "spa_p": "p, none beats yesterday's close",
 }
 
 _STYLE = {

@@ -6,6 +6,7 @@ Every function returns a `helpers.figures.Figure`: left as the last expression o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -78,19 +79,28 @@ def forecast(
         ),
         "actual": ("Actual close", {"color": COLOURS["actual"], "lw": 1.0}),
     }
+    if dense:  # the forecast upon the close; yesterday's close, which nobody could tell from it, below and near by
+        drawn = {name: drawn[name] for name in ("naive", "actual", "predicted")}
+        drawn["actual"][1]["color"] = "#9A9A9A"
     for name, marker, size in (("naive", "o", 5.5), ("predicted", "D", 2.8), ("actual", "o", 2.8)):
         if dense:  # thousands of points would make a file of megabytes that nothing can be read in
-            drawn[name][1].update({"lw": 0.7, "ls": "-", "alpha": 1.0, "rasterized": True})
+            width = 2.2 if name == "actual" else 0.7
+            drawn[name][1].update({"lw": width, "ls": "-", "alpha": 1.0, "rasterized": True})
         elif scattered:
             drawn[name][1].update({"marker": marker, "ms": size, "mew": 0})
         if dense and scattered:
-            drawn[name][1].update({"marker": "o", "ms": 1.0, "mew": 0, "ls": "none"})
+            drawn[name][1].update({"marker": "o", "ms": 2.2 if name == "actual" else 1.0, "mew": 0, "ls": "none"})
+    near = dense and not scattered and errors
     with style():
-        heights = {"height_ratios": [2.4, 1]} if errors else {}
-        fig, axes = new(5.6, 4.2 if errors else 3.0, 2 if errors else 1, 1, sharex=True, squeeze=False, **heights)
+        rows = {"height_ratios": [2.4, 1, 1.8][: 1 + errors + near]}
+        fig, axes = new(5.6, 3.0 + 1.2 * errors + 1.9 * near, 1 + errors + near, 1, squeeze=False, **rows)
+        if errors:
+            axes[0, 0].sharex(axes[1, 0])
+            axes[0, 0].tick_params(labelbottom=False)
         ax = axes[0, 0]
         for name, (label, options) in drawn.items():
-            ax.plot(table.index, table[name], label=label, **options)
+            if not (dense and name == "naive"):
+                ax.plot(table.index, table[name], label=label, **options)
         ax.set_ylabel(f"{symbol} close\n(index points)")
         if table["actual"].min() > 0 and table["actual"].max() > 20 * table["actual"].min():
             price_axis(ax, table["actual"], log=True)
@@ -102,10 +112,12 @@ def forecast(
             for name in sorted(missed, key=lambda name: -missed[name].abs().mean()):  # the smaller errors in front
                 options = drawn[name][1]
                 thin = {key: min(options[key], most) for key, most in (("lw", 1.6), ("ms", 3.0)) if key in options}
-                low.plot(table.index, missed[name], **options | thin)
+                low.plot(table.index, missed[name], **options | thin | ({"alpha": 0.65} if dense else {}))
             low.set_ylabel("Actual minus\nforecast (points)")
             low.yaxis.set_major_formatter(thousands())
-        date_axis(axes[-1, 0], table.index[0], table.index[-1])
+        date_axis(axes[int(errors), 0], table.index[0], table.index[-1])
+        if near:
+            _near(axes[2, 0], table.iloc[-NEAR:], drawn)
         handles = [Line2D([], [], **{"ls": "-", **options}) for _, options in drawn.values()]
         if dense:
             for handle in handles:
@@ -114,14 +126,26 @@ def forecast(
         return fig
 
 
-def residuals(
-    actual: np.ndarray, predicted: np.ndarray, naive: np.ndarray, *, tuner: str = "generator", bins: int = 60
-) -> Figure:
+NEAR = 250  # test days of the panel in which a lag can be seen
+
+
+def _near(ax: Any, table: pd.DataFrame, drawn: Mapping[str, tuple[str, dict[str, Any]]]) -> None:
+    """The last test days of many, near by."""
+    for name, (_, options) in drawn.items():
+        ax.plot(table.index, table[name], color=options["color"], lw=2.2 if name == "actual" else 1.1)
+    ax.set_title(f"The last {len(table)} test days", loc="left", fontsize=9)
+    ax.yaxis.set_major_formatter(thousands())
+    date_axis(ax, table.index[0], table.index[-1])
+
+
+def residuals(actual: np.ndarray, predicted: np.ndarray, naive: np.ndarray, *, tuner: str = "generator") -> Figure:
     """Distribution of the errors, index points (generator paper, figure 14; GAN paper, figure 16).
 
     One panel for actual minus predicted closes, one for actual minus yesterday's close.
 
     Both panels have the same horizontal axis, which holds the central 99 % of each; a note counts what lies beyond.
+    Bars are as wide as Freedman's and Diaconis' rule has them, and the curve's kernel has a standard deviation of half
+    a bar: with a rule of its own it would be drawn where there are no errors, or contradict the bars.
 
     Parameters
     ----------
@@ -129,8 +153,6 @@ def residuals(
         Index points.
     tuner : str
         Whose best LSTM predicts.
-    bins : int
-        Number of bars over the axis.
 
     Raises
     ------
@@ -147,13 +169,13 @@ def residuals(
     with style():
         fig, axes = new(5.6, 4.6, 2, 1, sharex=True, height_ratios=[1.5, 1])
         for ax, (name, error) in zip(axes, errors.items(), strict=True):
-            ax.hist(
-                error, bins=np.linspace(low, high, bins + 1), weights=_density_weights(error, low, high, bins),
-                color=colours[name], alpha=0.4, lw=0,
-            )  # fmt: skip
+            bars = _bars(error, high - low)
+            width = (high - low) / bars
+            weights = np.full(len(error), 1.0 / (width * len(error)))  # those beyond the axis count, as in the curve
+            ax.hist(error, bins=np.linspace(low, high, bars + 1), weights=weights, color=colours[name], alpha=0.4, lw=0)
             if error.nunique() > 1:
-                x = np.linspace(low, high, 800)
-                ax.plot(x, stats.gaussian_kde(error, bw_method=_bandwidth)(x), color=colours[name], lw=2)
+                x = np.linspace(max(low, error.min()), min(high, error.max()), 1200)
+                ax.plot(x, _density(error, 0.5 * width)(x), color=colours[name], lw=1.6)
             ax.axvline(0, color=COLOURS["actual"], lw=1.2, ls="--")
             ax.axvline(error.mean(), color=colours[name], lw=1.2, ls=":")
             beyond = int(((error < low) | (error > high)).sum())
@@ -180,16 +202,18 @@ def residuals(
         return fig
 
 
-def _bandwidth(kde: stats.gaussian_kde) -> float:
-    """Silverman's rule with the interquartile range: daily changes have tails that would smear the middle."""
-    values = kde.dataset[0]
-    spread = min(1.0, stats.iqr(values) / 1.349 / values.std(ddof=1)) or 1.0
-    return 0.9 * spread * len(values) ** -0.2
+BARS = (20, 600)  # over the axis, at least and at most
 
 
-def _density_weights(error: pd.Series, low: float, high: float, bins: int) -> np.ndarray:
-    """Weights that make bars a density over all values, those beyond the axis included, as the curve is."""
-    return np.full(len(error), bins / (high - low) / len(error))
+def _bars(error: pd.Series, axis: float) -> int:
+    """Bars over an axis so many points wide, by Freedman's and Diaconis' width 2 IQR n^(-1/3), within `BARS`."""
+    width = 2.0 * stats.iqr(error) * len(error) ** (-1.0 / 3.0)
+    return int(np.clip(round(axis / max(width, axis / BARS[1])), *BARS))
+
+
+def _density(error: pd.Series, deviation: float) -> stats.gaussian_kde:
+    """Kernel density with a standard deviation in points; SciPy takes it in standard deviations of the values."""
+    return stats.gaussian_kde(error, bw_method=deviation / error.std(ddof=1))
 
 
 def _forecast_table(index: pd.Index, actual: np.ndarray, predicted: np.ndarray, naive: np.ndarray) -> pd.DataFrame:

@@ -77,6 +77,7 @@ def replayed(
                 except replication.ReplayError:
                     continue
                 said = f"rank corr. {found.spearman.value:.2f}\nwithin ×3: {found.within.value:.0%}".replace("-", "−")
+                said += f"\nmean |log10| {found.distance.value:.2f}"
                 ax.text(
                     0.04,
                     0.96,
@@ -96,6 +97,8 @@ def replayed(
         fig.supxlabel(f"{unit}: the paper's", fontsize=10)
         fig.supylabel(f"{unit}: ours", fontsize=10)
         handles = [Line2D([], [], color="#DDE6EE", lw=7, label="within a factor of 3")]
+        if len(frame["seed"].unique()) > 1:
+            handles.append(Line2D([], [], color="#444444", marker="|", ls="none", ms=9, label="range over the seeds"))
         if constants:
             handles.append(Line2D([], [], color="#444444", ls=":", label="forecasting the training mean"))
         if naive:
@@ -126,7 +129,7 @@ def in_the_cube(paths: Mapping[str, np.ndarray]) -> Figure:
             ax.set_xticks(range(6), _SHORT, rotation=60, ha="right", fontsize=7, rotation_mode="anchor")
             ax.set_ylim(longest + 0.5, 0.5)
             ax.grid(False)
-            ax.tick_params(length=0)
+            ax.tick_params(which="both", length=0)
             ax.spines[:].set_visible(False)
             ax.set_xticks(np.arange(0.5, 5), minor=True)
             ax.grid(True, which="minor", axis="x", color="white", lw=1.2)

@@ -34,6 +34,7 @@ def mse_over_iterations(
     tuner: str = "generator",
     naive: float | None = None,
     target: float | None = None,
+    published_target: float | None = None,
     early_stop: int | None = None,
     published: Records | None = None,
     log: bool = True,
@@ -51,7 +52,9 @@ def mse_over_iterations(
     naive : float, optional
         MSE of repeating yesterday's close, drawn as a horizontal line.
     target : float, optional
-        MSE at which the stop rule ends the search, drawn as a horizontal line.
+        MSE at which our stop rule ends the search, drawn as a horizontal line.
+    published_target : float, optional
+        The same of the papers' own runs, drawn where there are any.
     early_stop : int, optional
         Iteration after which the papers stop; drawn where the run is longer.
     published : like `records`, optional
@@ -64,7 +67,11 @@ def mse_over_iterations(
     ValueError
         If a table is empty or lacks a column.
     """
-    levels = [] if target is None else [(target, COLOURS["generator"], f"stop rule: {number(target)}", "-.")]
+    theirs: list[tuple[float, str, str, Any]] = []
+    levels = [] if target is None else [(target, COLOURS["generator"], f"our stop rule: {number(target)}", "-.")]
+    if published_target is not None:
+        said = f"the paper's stop rule: {number(published_target)}"
+        theirs = [(published_target, COLOURS["published"], said, "-.")]
     return _over_iterations(
         _runs(records, tuner, "mse"),
         _runs(published, tuner, "mse"),
@@ -73,6 +80,7 @@ def mse_over_iterations(
         best=True,
         early_stop=early_stop,
         levels=[*levels, *_naive_levels(naive, "mse")],
+        published_levels=theirs,
     )
 
 
@@ -89,7 +97,7 @@ def _gaussian(values: np.ndarray, window: int) -> np.ndarray:
 
 
 SMOOTHERS: Mapping[str, tuple[Callable[[np.ndarray, int], np.ndarray], str]] = {
-    "moving average": (_centred, "centred moving average, {window} successful iterations"),
+    "moving average": (_centred, "centred moving average, {window} successful iterations, fewer at the ends"),
     "savitzky-golay": (_savitzky_golay, "Savitzky-Golay, quadratic, {window} iterations"),
     "gaussian": (_gaussian, "Gaussian, standard deviation {sigma:g} iterations"),
 }
@@ -163,8 +171,9 @@ def smoothed(
                 marker=".",
                 ms=4,
                 alpha=0.55,
-                label="each iteration",
+                label=f"each iteration{_said_best(run, 'mse')}" if len(runs) == 1 else "each iteration",
             )
+            _circle_best(ax, run, "mse", colour_of(name, i))
             # Between two failures there is no line to draw, but a dash.
             there = np.concatenate([[False], np.isfinite(line), [False]])
             alone = np.flatnonzero(there[1:-1] & ~there[:-2] & ~there[2:]).tolist()
@@ -282,10 +291,12 @@ def _over_iterations(
     claims: bool = False,
     early_stop: int | None = None,
     levels: Sequence[tuple[float, str, str, Any]] = (),
+    published_levels: Sequence[tuple[float, str, str, Any]] = (),
 ) -> Figure:
     """One tuner in one panel, or several below each other on the same axes, each named and described above its panel.
 
-    `levels` are horizontal lines of all panels: value, colour, label, line style.
+    `levels` are horizontal lines of all panels: value, colour, label, line style; `published_levels` of those that a
+    run of the papers is drawn in.
     """
     names = list(runs) if len(runs) == 1 else list(dict.fromkeys([*runs, *printed]))
     several = len(names) > 1
@@ -305,7 +316,7 @@ def _over_iterations(
             if claims:
                 _draw_claims(ax, name, metric)
             _metric_axis(ax, [*runs.values(), *printed.values()], metric, log=log)
-            for level in levels:
+            for level in [*levels, *(published_levels if theirs else ())]:
                 _level(ax, *level)
             _early_stop(ax, runs, early_stop)
         if several:
@@ -347,19 +358,18 @@ def _name_panels(fig: Figure, axes: Sequence[Axes], names: Sequence[tuple[str, s
 
 
 def _draw_beside(ax: Axes, run: pd.DataFrame, metric: str, name: str, *, average: bool) -> None:
-    """The column that stands beside the metric, in grey; the line of the metric is then named too."""
+    """The column that stands beside the metric, pale; the line of the metric is then named too."""
     shown = METRICS[metric]
     if not shown.beside or shown.beside not in run:
         return
     for line in ax.lines:
         if line.get_label() == name:
             line.set_label(f"{name}: {shown.says[0]}")
-    ax.plot(
-        run["iteration"], run[shown.beside], color="#555555", lw=1.2, marker="D", ms=3, label=f"{name}: {shown.says[1]}"
-    )
+    pale = ax.lines[0].get_color() + "66"  # ours too: grey is what the papers draw
+    ax.plot(run["iteration"], run[shown.beside], color=pale, lw=1.2, marker="D", ms=3, label=f"{name}: {shown.says[1]}")
     if average:
         mean = run[shown.beside].mean()
-        _level(ax, mean, "#555555", f"average {_amount(mean, metric)}", ls="--")
+        _level(ax, mean, pale, f"average {_amount(mean, metric)}", ls="--")
 
 
 def _draw_claims(ax: Axes, name: str, metric: str) -> None:
@@ -381,7 +391,7 @@ def _draw_claims(ax: Axes, name: str, metric: str) -> None:
         ax.axhspan(claim.low, claim.high, color=colour_of(name), alpha=0.16, lw=0, label=f"{label}: {claim.says}")
     elif claim is not None:
         level = claim.high if claim.high is not None else claim.low
-        _level(ax, level, colour_of(name), f"{label}: {claim.says}", ls=":")
+        _level(ax, level, COLOURS["published"], f"{label}: {claim.says}", ls=":")
 
 
 def hyperparameters_over_iterations(
@@ -497,10 +507,15 @@ def _draw_runs(
             marker=marker, ms=3 if crowded else 4.5,
             label=f"{label_of(name)}{_said_best(run, column) if best else ''}",
         )  # fmt: skip
-        if best and run[column].notna().any():
-            row = run.loc[run[column].idxmin()]
-            ax.plot(row["iteration"], row[column], marker="o", ms=11, mfc="none", mec=colour, mew=1.6, ls="none")
+        if best:
+            _circle_best(ax, run, column, colour)
         _failed(ax, run, column)
+
+
+def _circle_best(ax: Axes, run: pd.DataFrame, column: str, colour: str) -> None:
+    if run[column].notna().any():
+        row = run.loc[run[column].idxmin()]
+        ax.plot(row["iteration"], row[column], marker="o", ms=11, mfc="none", mec=colour, mew=1.6, ls="none")
 
 
 def _said_best(run: pd.DataFrame, column: str) -> str:

@@ -228,7 +228,8 @@ def cumulative(gaps: Mapping[str, Mapping[str, pd.Series]]) -> Figure:
         Series -> forecaster -> gap in squared percent, indexed by date.
     """
     with style():
-        fig, axes = new(6.4, 1.0 + 1.9 * len(gaps), len(gaps), 1, squeeze=False)
+        fig, axes = new(6.4, 1.0 + 1.9 * len(gaps), len(gaps), 1, squeeze=False, sharex=True)
+        spans = [gap.index for curves in gaps.values() for gap in list(curves.values())[:1]]
         for ax, (name, curves) in zip(axes[:, 0], gaps.items(), strict=True):
             ax.axhline(0, color=NAIVE, lw=2.5)
             for i, (label, gap) in enumerate(curves.items()):
@@ -237,7 +238,9 @@ def cumulative(gaps: Mapping[str, Mapping[str, pd.Series]]) -> Figure:
             ax.tick_params(axis="x", labelsize=8)
             if curves:
                 days = next(iter(curves.values())).index
-                date_axis(ax, days[0], days[-1])
+                ax.set_title(f"{len(days):,} days to {days[-1]:%Y-%m-%d}", loc="right", fontsize=8.5)
+        if spans:
+            date_axis(axes[-1, 0], min(days[0] for days in spans), max(days[-1] for days in spans))
         fig.supylabel("Gain on yesterday's close (%²)", fontsize=10)
         handles, labels = axes[0, 0].get_legend_handles_labels()
         fig.legend(

@@ -321,7 +321,8 @@ fig = search_plots.metric_over_iterations(short, "cpu_percent", tuner="gan", ave
 figures.save(
     fig,
     "A-fig12",
-    caption=f"Processor use of every trial, percent of all cores, with its average. {where}",
+    caption="Processor use of every trial, percent of all cores, with its average; a training of ours uses at most "
+    f"{one_core}. {where}",
     ours=f"average {short['cpu_percent'].mean():.1f} %",
     published=f"average {paper.cpu_percent:.2f} %",
     **saved,
@@ -333,7 +334,7 @@ fig = search_plots.metric_over_iterations(short, "peak_rss_mb", tuner="gan", ave
 figures.save(
     fig,
     "A-fig13",
-    caption="Peak memory of the trial's process, and in grey the memory in use on the whole machine, other programs' "
+    caption="Peak memory of the trial's process, and pale the memory in use on the whole machine, other programs' "
     f"included, each with its average; the paper's seems to be the latter. {where}",
     ours=f"average {short['peak_rss_mb'].mean():,.0f} MB of the process, "
     f"{short['memory_used_mb'].mean():,.0f} MB in use on the machine",

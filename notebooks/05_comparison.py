@@ -144,7 +144,8 @@ fig = search_plots.metric_over_iterations(both, "cumulative_seconds", published=
 figures.save(
     fig,
     "G-fig17",
-    caption=f"Cumulative time over the iterations, the paper's runs in grey. {where}",
+    caption="Cumulative time over the iterations, the paper's runs in grey; the axis is logarithmic, so that late "
+    f"iterations look short: their times stand in G-tab08 and G-tab09. {where}",
     ours=", ".join(f"{figures.LABELS[tuner]} {seconds[tuner]:,.0f} s" for tuner in both),
     published=", ".join(
         f"{papers[tuner]} {r['seconds'].sum():,.0f} s, of which {r['seconds'].iloc[short_run:].sum():,.0f} s after "

@@ -250,7 +250,8 @@ figures.save(
     fig,
     "B-fig02",
     caption=f"Best MSE so far against evaluations: median over the seeds, 95 % bootstrap bands. {said}",
-    ours=f"mean rank at the end, {name_of(first)}: " + ", ".join(f"{figures.LABELS[t]} {ends[t]}" for t in shown),
+    ours=f"mean rank at the end among {len(ends)} tuners, {name_of(first)}: "
+    + ", ".join(f"{figures.LABELS[t]} {ends[t]}" for t in shown),
     **saved,
 )
 fig

@@ -272,7 +272,7 @@ tables.save(
 # much of the forecast's variance is yesterday's close? Of every network this shows the training with the first seed.
 
 # %%
-LAGS = list(range(-3, 4))
+LAGS = list(range(-3, 6))
 lagging, shares = {}, []
 picked = {}
 for name, label in (("published", "shuffled"), ("clean", "clean")):
@@ -291,6 +291,8 @@ for name, label in (("published", "shuffled"), ("clean", "clean")):
                 "Explained by yesterday's close": forecasts.explained(predicted, days.yesterday),
                 "Lag 0": correlations[LAGS.index(0)],
                 "Lag 1": correlations[LAGS.index(1)],
+                "Peak at lag": LAGS[int(pd.Series(correlations).idxmax())] if pd.notna(correlations).any() else None,
+                "Peak": pd.Series(correlations).max(),
             }
         )
         if name == "published" or model in validity.TARGET_NAMES.values():
@@ -301,8 +303,12 @@ figures.save(
     fig,
     "V-fig02",
     caption="Correlation of the forecast's daily change with the close's change k days before, test "
-    f"part, one panel a forecast (seed {seed}), yesterday's close pale. A peak at 1 repeats what has happened. {where}",
-    ours="; ".join(f"{s['Forecast']}: {s['Lag 0']:.2f} at lag 0, {s['Lag 1']:.2f} at lag 1" for s in shares[:3]),
+    f"part, one panel a forecast (seed {seed}), yesterday's close pale. A peak at 1 repeats what happened the day "
+    f"before, a later one older days. {where}",
+    ours="; ".join(
+        f"{s['Forecast']}: {s['Lag 0']:.2f} at lag 0, peak {s['Peak']:.2f} at lag {s['Peak at lag']}"
+        for s in shares[:3]
+    ),
     **saved,
 )
 fig
@@ -312,9 +318,10 @@ shares = pd.DataFrame(shares)
 tables.save(
     shares,
     "V-tab03",
-    formats={"Explained by yesterday's close": ".4%", "Lag 0": ".3f", "Lag 1": ".3f"},
+    formats={"Explained by yesterday's close": ".4%", "Lag 0": ".3f", "Lag 1": ".3f", "Peak": ".3f"},
     caption=f"The share of a forecast's variance that yesterday's close explains, and the correlation of its changes "
-    f"with those of the close on the same day and the day before; networks with seed {seed}. {where}",
+    f"with those of the close on the same day and the day before, and where it is largest; networks with seed {seed}. "
+    f"{where}",
     ours=f"median {shares.iloc[:, 1].median():.2%} explained by yesterday's close",
     **saved,
 )
@@ -438,8 +445,11 @@ figures.save(
     f"ticked and numbered (the tables give the mean), protocol clean; the black mark is what the predictable series "
     f"allows. {where}",
     ours="; ".join(
-        f"{name}: level {medians[name, 'level']:.3g}, change {medians[name, 'change']:.3g}" for name in tested
-    ),
+        f"{name}: level {figures.number(medians[name, 'level'], 4)}, change "
+        f"{figures.number(medians[name, 'change'], 4)}"
+        for name in tested
+    )
+    + " (medians over the seeds)",
     **saved,
 )
 fig
@@ -507,7 +517,9 @@ if later:
         f"a rising line beats yesterday's close; of the network the mean over its seeds. The network that gives levels "
         f"is in the table: it is off this scale. "
         f"{data.caption}.",
-        ours="; ".join(f"{n}: {g[validity.TARGET_NAMES['change']].iloc[-1]:+.2f} %²" for n, g in gaps.items()),
+        ours="; ".join(
+            f"{n}: {round(g[validity.TARGET_NAMES['change']].iloc[-1], 2) + 0.0:+.2f} %²" for n, g in gaps.items()
+        ),
         **saved,
     )
 fig if later else None
@@ -526,11 +538,15 @@ verdicts = pd.concat(
 tables.save(
     verdicts,
     "V-tab05",
-    formats={c: "p" if c.endswith("_p") else "4 digits" for c in verdicts if c.endswith(("_p", "_ratio"))},
+    formats={
+        c: "p" if c.endswith("_p") else "4 digits"
+        for c in verdicts
+        if c.endswith(("_p", "_ratio", "_least", "_largest"))
+    },
     caption=f"Each series, model against yesterday's close: ratios of squared errors (of networks the mean over "
     f'{seeds} seeds, least and largest), p-values of Diebold-Mariano and Pesaran-Timmermann tests, and of "none beats '
     f"yesterday's close\" (spa_p). {where}",
-    ours=f"{main}, change: ratio {verdicts.loc[0, 'change_ratio']:.4g}, "
+    ours=f"{main}, change: ratio {figures.number(verdicts.loc[0, 'change_ratio'], 5)} (mean over the seeds), "
     + validity.p_said(verdicts.loc[0, "change_p"]),
     **saved,
 )

@@ -95,12 +95,42 @@ def test_residuals_show_density_zero_line_and_yesterdays_close():
         curve = max(ax.lines, key=lambda found: len(found.get_xdata()))
         area = np.trapezoid(curve.get_ydata(), curve.get_xdata())
         assert area == pytest.approx(inside, abs=0.02)
+        assert curve.get_xdata()[[0, -1]] == pytest.approx(np.clip([error.min(), error.max()], *ax.get_xlim()))
+        assert _bars_and_curve_agree(ax, curve)
         zero, mean = (found.get_xdata()[0] for found in ax.lines if len(found.get_xdata()) == 2)
         assert (zero, mean) == (0, pytest.approx(error.mean()))
         assert f"{len(error):,} days" in ax.get_title(loc="right")
     assert fig.axes[-1].get_xlabel() == "Actual minus forecast (index points)"
     assert legend(fig) == ["histogram", "density", "zero error", "mean"]
     assert fits(fig)
+
+
+def _bars_and_curve_agree(ax, curve):
+    """The curve's mean over a bar that holds a hundredth of the errors is within a factor of two of its height.
+
+    But for the bars in which the errors begin and end.
+    """
+    x, y = curve.get_data()
+    for bar in ax.patches:
+        over = (x >= bar.get_x()) & (x <= bar.get_x() + bar.get_width())
+        if not x[0] <= bar.get_x() <= x[-1] - bar.get_width():
+            continue
+        if bar.get_height() * bar.get_width() > 0.01 and over.sum() > 2:
+            if not 0.5 < y[over].mean() / bar.get_height() < 2.0:
+                return False
+    return True
+
+
+def test_bars_and_curve_of_a_pile_with_a_cliff_agree():
+    """Errors that end sharply on one side, and days' changes with heavy tails: one rule for both would fail one."""
+    rng = np.random.default_rng(0)
+    actual = np.cumsum(12.0 * rng.standard_t(3, 4000)) + 3000.0
+    naive = np.r_[actual[0], actual[:-1]]
+    fig = forecast_plots.residuals(actual, actual + 48.0 - rng.exponential(200.0, 4000), naive)
+    for ax in fig.axes:
+        curve = max(ax.lines, key=lambda found: len(found.get_xdata()))
+        assert len(ax.patches) >= 20 and _bars_and_curve_agree(ax, curve)
+    assert fig.axes[0].lines[0].get_xdata()[0] >= -48.0  # nothing is drawn where there is no error
 
 
 def test_residuals_of_constant_and_of_single_errors():

@@ -44,10 +44,13 @@ def test_mse_of_several_tuners_beside_the_papers(generator, bayesian):
         {"generator": generator, "bayesian": bayesian, "bayesian_warped": bayesian},
         naive=NAIVE,
         target=0.000229,
+        published_target=0.0002,
         published={"generator": generator, "bayesian": bayesian},
         log=False,
     )
-    assert legend(fig) == ["the paper's run", "stop rule: 0.000229", "yesterday's close: 0.0000225"]
+    stops = ["our stop rule: 0.000229", "the paper's stop rule: 0.000200"]
+    assert legend(fig) == ["the paper's run", stops[0], "yesterday's close: 0.0000225", stops[1]]
+    assert [any(line.get_label() == stops[1] for line in ax.lines) for ax in fig.axes] == [True, True, False]
     assert [ax.get_title(loc="left") for ax in fig.axes] == ["Generator", "Bayesian, raw ranges", "Bayesian, warped"]
     assert fig.axes[0].get_title(loc="right") == (
         "the paper's run: best 0.000229 at iteration 18\nours: best 0.000229 at iteration 18"
@@ -133,15 +136,18 @@ def test_bad_smoothing(options, says, generator):
 def test_smoothed_says_which_smoothing(generator):
     fig = search_plots.smoothed(generator, window=5, naive=NAIVE)
     ax = fig.axes[0]
-    assert "centred moving average, 5 successful iterations" in legend(fig)
-    drawn = line(ax, "centred moving average, 5 successful iterations").get_ydata()
+    assert "centred moving average, 5 successful iterations, fewer at the ends" in legend(fig)
+    assert "each iteration: best 0.000229 at iteration 18" in legend(fig)
+    drawn = line(ax, "centred moving average, 5 successful iterations, fewer at the ends").get_ydata()
     np.testing.assert_allclose(drawn, search_plots.smooth(generator["mse"], window=5))
-    np.testing.assert_array_equal(line(ax, "each iteration").get_ydata(), generator["mse"])
+    np.testing.assert_array_equal(
+        line(ax, "each iteration: best 0.000229 at iteration 18").get_ydata(), generator["mse"]
+    )
     assert fits(fig)
 
 
 def test_smoothed_short_runs_use_what_there_is(generator):
-    assert "centred moving average, 3 successful iterations" in legend(
+    assert "centred moving average, 3 successful iterations, fewer at the ends" in legend(
         search_plots.smoothed(generator.iloc[:4], window=9)
     )
 
@@ -201,7 +207,7 @@ def test_what_the_papers_text_states_is_in_the_legend_as_it_is_drawn(generator, 
     fig = search_plots.metric_over_iterations(both, "rmse", claims=True)
     assert legend(fig) == ["paper's text: limit", "paper's text: range"]
     limit, span = fig.legends[0].legend_handles
-    assert limit.get_color() == figures.COLOURS["generator"] and limit.get_linestyle() == ":"
+    assert limit.get_color() == figures.COLOURS["published"] and limit.get_linestyle() == ":"
     assert span.get_facecolor()[:3] == to_rgb(figures.COLOURS["bayesian"])
     fig = search_plots.metric_over_iterations(both, "r2", claims=True)
     assert legend(fig) == ["paper's text: range"], "two colours: one entry, in grey"
