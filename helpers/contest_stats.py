@@ -208,8 +208,9 @@ def pairs(
 ) -> pd.DataFrame:
     """P(improvement) of every tuner over every rival, on average over several problems.
 
-    A seed's share is the mean over the problems, and the interval is Wilson's for so many seeds as the problem with
-    fewest has: searches with one seed are not independent of each other, so that more problems are no more seeds.
+    The share is the mean over the problems. Searches with one seed are not independent of each other, so that more
+    problems are no more seeds: the shares' errors are taken to go together, and the interval is Wilson's for n seeds
+    where 1 / sqrt(n) is the mean of 1 / sqrt(seeds) over the problems, as many as they have where all have as many.
 
     Parameters
     ----------
@@ -231,7 +232,7 @@ def pairs(
         met = [pair for pair in met if len(pair)]
         if met:
             share = float(np.mean([improvement(pair[a], pair[b]).value for pair in met]))
-            seeds = min(len(pair) for pair in met)
+            seeds = math.floor(np.mean([len(pair) ** -0.5 for pair in met]) ** -2 + 1e-9)
             win = proportion(share * seeds, seeds)
             rows.append((a, b, len(met), seeds, win.value, win.low, win.high))
     return pd.DataFrame(rows, columns=["tuner", "rival", "problems", "seeds", "win", "win_low", "win_high"])

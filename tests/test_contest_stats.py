@@ -116,6 +116,15 @@ def test_against_compares_on_the_seeds_that_both_have():
     assert cs.against(finals, "tpe").empty and cs.against(finals, "random", ["b"])["p_holm"].tolist() == [1.0]
 
 
+@pytest.mark.parametrize(("seeds", "counted"), [((9, 9), 9), ((100,) * 4, 100), ((4, 16), 7), ((1, 1000), 3)])
+def test_problems_with_more_seeds_count_for_more(seeds, counted):
+    """(1/2 + 1/4) / 2 = 3/8, and (8/3)^2 = 7.1: errors that go together add up by their size, not by their square."""
+    finals = dict(enumerate(pd.DataFrame({"a": np.zeros(n), "b": np.ones(n)}) for n in seeds))
+    (row,) = cs.pairs(finals, ["a"], ["b"]).itertuples()
+    assert (row.win, row.seeds, row.problems) == (1.0, counted, len(seeds))
+    assert row.win_low == pytest.approx(1 / (1 + 1.959964**2 / counted), abs=1e-4)
+
+
 def test_the_summary_of_a_small_contest():
     found = cs.summary(SMALL, naive=0.25).set_index("tuner")
     assert found.loc["random", ["best", "regret", "seeds"]].tolist() == [1.5, 1.25, 2]
