@@ -131,6 +131,7 @@ endure: $(STAMP)  ## kills, damage, malformed files, long studies: every promise
 
 bench: $(STAMP)  ## the fast trainer beside plain Keras fit
 	@$(PY) -m helpers.bench
+	@$(PY) -m helpers.readme
 
 lab: $(STAMP)  ## JupyterLab at notebook 00; the percent scripts open as notebooks, with this environment's kernel
 	@JUPYTER_PREFER_ENV_PATH=1 JUPYTER_CONFIG_PATH="$(CURDIR)/notebooks/.jupyter:$$JUPYTER_CONFIG_PATH" \

@@ -5,6 +5,7 @@ Everything is counted or divided from committed records and tables; nothing is t
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,6 +40,23 @@ class Tile:
     number: str
     unit: str
     text: str
+
+
+def shown() -> Path:
+    """The studies that the rendered notebooks show: of the profile that notebook 02 was rendered with.
+
+    Raises
+    ------
+    AnswerError
+        If it was not rendered.
+    """
+    path = paths.outputs().rendered / f"02_generator_tuner_{PROTOCOLS[0]}.ipynb"
+    try:
+        cells = json.loads(path.read_text("utf-8"))["cells"]
+        given = next(c["source"] for c in cells if "injected-parameters" in c["metadata"].get("tags", ()))
+        return paths.outputs().studies(re.search(r'^profile = "(\w+)"$', "".join(given), re.MULTILINE)[1])
+    except (OSError, ValueError, LookupError, TypeError, StopIteration):
+        raise AnswerError(f"{path.name} is missing or damaged; run it first: make figures.") from None
 
 
 def errors(folder: Path) -> list[float]:
@@ -179,7 +197,7 @@ def _trained(tuners: Contest) -> str:
 
 def _better() -> tuple[int, int]:
     """How many of our searches found an LSTM better than yesterday's close, and how many there are."""
-    folder = paths.outputs().studies("full")
+    folder = shown()
     best = [
         (float(study.records(study.load(f"{tuner}_{name}", folder))["mse"].min()), error)
         for tuner in TUNERS
@@ -196,7 +214,7 @@ def tiles() -> list[Tile]:
     study.StudyError, AnswerError
         If a record is missing.
     """
-    naive = errors(paths.outputs().studies("full"))
+    naive = errors(shown())
     better, searches = _better()
     tuners = contest()
     theirs = min(published.headline(run).best_mse for run in ("generator", "bayesian", "gan"))
@@ -227,8 +245,8 @@ def tiles() -> list[Tile]:
             f"is the squared error (of returns) of an LSTM that forecasts the day's change and is tuned without the "
             f"test days ({series['name']}, {series['days']:,} days; single seeds {series['change_least']:.4f} to "
             f"{series['change_largest']:.4f}); a mere drift has {series['drift_ratio']:.4f} times. One that forecasts "
-            "the close itself, as in the papers: "
-            f"{figures.number(series['level_least'], 3)} to {figures.number(series['level_largest'], 3)} times.",
+            f"the close itself, as in the papers: {figures.number(series['level_ratio'], 4)} times (single seeds "
+            f"{figures.number(series['level_least'], 4)} to {figures.number(series['level_largest'], 4)}).",
         ),
         Tile(
             f"{counts[VERDICTS[0]]} of {sum(counts.values())}",
@@ -255,8 +273,8 @@ def _where(tuners: Contest) -> str:
         for shares in tuners.better.values()
     ]
     return (
-        f"{of}, on each of {len(tuners.problems)} problems, a space and a protocol: {ranges[0]} % and {ranges[1]} % "
-        "from problem to problem."
+        f"{of}, on each of {len(tuners.problems)} problems (a space to search and a way to split the days): "
+        f"{ranges[0]} % and {ranges[1]} % from problem to problem."
     )
 
 
@@ -266,17 +284,11 @@ def _in_trainings(tuners: Contest) -> str:
     problems = [p for p in found[0] if all(p in shares for shares in found)]
     if not problems:
         return ""
-    said = {
-        p: " and ".join(
-            f"{_percent(s.value)} % [{_percent(s.low)}, {_percent(s.high)}]" for s in (shares[p] for shares in found)
-        )
-        for p in problems
-    }
     n = _from_to(shares[p].n for shares in found for p in problems)
-    if len(problems) == 1:
-        return f" In {n} searches each with real trainings: {said[problems[0]]}."
-    each = "; ".join(f"{p}: {share}" for p, share in said.items())
-    return f" In {n} searches each with real trainings, {each}."
+    widest = max(s.high - s.low for shares in found for s in (shares[p] for p in problems))
+    ends = (_from_to(int(_percent(shares[p].value)) for p in problems) for shares in found)
+    known = f"each with a 95 % interval of up to {100 * widest:.0f} points"
+    return f" In {n} searches each with real trainings: {' % and '.join(ends)} %, {known}."
 
 
 def _from_to(values: Iterable[int]) -> str:
@@ -309,7 +321,7 @@ def _validity() -> dict[str, float | str | int]:
         "name": row["series"],
         "days": int(row["days"]),
         **{f"change_{end}": float(row[f"change_{end}"]) for end in ("ratio", "least", "largest")},
-        **{f"level_{end}": float(row[f"level_{end}"]) for end in ("least", "largest")},
+        **{f"level_{end}": float(row[f"level_{end}"]) for end in ("ratio", "least", "largest")},
         "drift_ratio": float(row["drift_ratio"]),
     }
 

@@ -163,10 +163,13 @@ def collect(
     Raises
     ------
     BenchmarkError
-        For records of other closes, a damaged file, one that another process writes, or `jobs` below 1.
+        For records of other closes, a dataset that is not as its protocol's preset says, a damaged file, one that
+        another process writes, or `jobs` below 1.
     trial.WorkerError
         If no worker process can be started; what is recorded stays.
     """
+    if changes := {name: value for name, value in dataset.changes.items() if name != "max_sequence_length"}:
+        raise BenchmarkError(f"The benchmark is of the protocols' presets, not of one with {changes}.")
     try:
         checks.whole("jobs", jobs, error=ledger.LedgerError)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -63,6 +63,8 @@ class Part:
         Ends of the claimed range.
     exact : bool
         The value is a fact about a printed table, so that no interval is needed.
+    test : bool
+        The value is the p-value of a test: above the level, nothing has been found, which is undecided.
     spec : str
         Format of the numbers.
     """
@@ -72,6 +74,7 @@ class Part:
     low: float = -math.inf
     high: float = math.inf
     exact: bool = False
+    test: bool = False
     spec: str = ".2f"
 
     @property
@@ -82,7 +85,7 @@ class Part:
             return "undecided"
         if low >= self.low and high <= self.high:
             return "holds"
-        return "fails" if high < self.low or low > self.high else "undecided"
+        return "fails" if (high < self.low or low > self.high) and not self.test else "undecided"
 
     def __str__(self) -> str:
         shown = self.estimate.value if self.exact else self.estimate
@@ -114,9 +117,11 @@ def judge(parts: Sequence[Part]) -> Judgement:
         return Judgement(PART, tuple(parts))
     if any(v == "fails" for v in said):
         return Judgement(FAILS, tuple(parts))
-    few = min((p.estimate.n for p in parts if not math.isfinite(p.estimate.low)), default=0)
+    few = min((p.estimate.n for p in parts if not (p.exact or math.isfinite(p.estimate.low))), default=0)
     reason = "the interval reaches over the end of the claimed range"
-    if few:
+    if all(p.test for p in parts):
+        reason = "a test that finds nothing does not show that there is nothing"
+    elif few:
         reason = f"{'one run says' if few == 1 else f'{few} runs say'} nothing about others"
     return Judgement(UNJUDGED, tuple(parts), reason)
 
@@ -256,7 +261,13 @@ class Evidence:
         row["lag_1_less_0"] = row["lag_1"] - row["lag_0"]
         recorded = row["block_sd"] if "block_sd" in row else []
         days = pd.DataFrame([found for found in recorded if isinstance(found, Mapping)])
-        return {name: _over_seeds_and_days(row[name], days.get(name, [])) for name in replication.RESAMPLED}
+        found = {name: _over_seeds_and_days(row[name], days.get(name, [])) for name in replication.RESAMPLED}
+        return found | {name: _within(found[name], 0.0, 1.0) for name in replication.SHARES}
+
+
+def _within(e: Estimate, low: float, high: float) -> Estimate:
+    """The same with its interval cut to what is possible: a symmetric one knows no ends."""
+    return Estimate(e.value, *(float(np.clip(end, low, high)) for end in (e.low, e.high)), e.n)
 
 
 def _over_seeds_and_days(values: pd.Series, block_sd: ArrayLike) -> Estimate:
@@ -565,7 +576,7 @@ def _r2(ev: Evidence, basis: str) -> list[Part]:
 def _residuals(ev: Evidence, basis: str) -> list[Part]:
     f = ev.forecast("generator", basis)
     return [
-        Part("share of residuals of the last year within 50 points", f["within_50_last_year"], low=0.5),
+        Part("share of residuals within 50 points", f["within_50"], low=0.5),  # of all test days, as in the figure
         Part("skewness of the residuals", f["residual_skew"], low=0.0, high=1.0),
     ]
 
@@ -590,7 +601,7 @@ def _cyclic(tuner: str) -> Judge:
         text = (
             f"strongest period {c.period:.1f} of {c.n} iterations holds {c.g:.2f} of the variance; in random order, p ="
         )
-        return [Part(text, Estimate(c.g_p, math.nan, math.nan, c.n), high=0.05, exact=True)]  # the test is the interval
+        return [Part(text, Estimate(c.g_p, math.nan, math.nan, c.n), high=0.05, exact=True, test=True)]
 
     return parts
 
@@ -894,7 +905,7 @@ def table(judged: Mapping[str, Mapping[str, Judgement]]) -> pd.DataFrame:
 def short_markdown(judged: Mapping[str, Mapping[str, Judgement]], *, figures: str = "figures") -> str:
     """The short form, as Markdown: claim, place, verdict as printed, under each protocol, over all, link to the figure.
 
-    A claim that holds on the rows alone is marked behind its text.
+    A claim that holds on the rows alone is marked behind its text; what was never trained has a dash.
 
     Parameters
     ----------
@@ -915,7 +926,8 @@ def short_markdown(judged: Mapping[str, Mapping[str, Judgement]], *, figures: st
         printed = found[PRINTED].verdict if PRINTED in found else "–"
         cells = []
         for p in protocols:
-            said = {b.partition(":")[0]: j.verdict for b, j in found.items() if b.endswith(f":{p}")}
+            mine = {b.partition(":")[0]: j for b, j in found.items() if b.endswith(f":{p}")}
+            said = {b: j.verdict if j.parts or j.verdict != UNJUDGED else "–" for b, j in mine.items()}
             unlike = len(set(said.values())) > 1
             cells.append("; ".join(f"{k}: {v}" for k, v in said.items()) if unlike else next(iter(said.values()), "–"))
         # Items of notebooks 02 to 05 exist once a protocol; those of 06 and 07 once.

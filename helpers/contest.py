@@ -28,7 +28,7 @@ import pandas as pd
 
 from helpers import ledger
 from helpers.checks import whole
-from helpers.entrants import EVALUATIONS, NOTED, Key, Run, Search, Task, forget, legs, noted, results
+from helpers.entrants import ENTRANTS, EVALUATIONS, NOTED, Key, Run, Search, Task, forget, legs, noted, results
 from helpers.problems import ContestError, Measurement, Problem
 from helpers.progress import Bar
 from helpers.space import lstm_space
@@ -276,14 +276,16 @@ def read(path: Path, problem: Problem | None = None) -> Runs:
 
 
 def recorded(path: Path, space: str, *, evaluations: int = EVALUATIONS) -> pd.DataFrame:
-    """The searches of a file that have at least so many evaluations; see `frame`.
+    """The searches of a file that have at least so many evaluations, by tuner as in `ENTRANTS`, then seed; see `frame`.
 
     Raises
     ------
     ContestError
         For a damaged file.
     """
-    return frame({k: run for k, run in read(path).items() if len(run) >= evaluations}, space, evaluations)
+    order = {tuner: place for place, tuner in enumerate(ENTRANTS)}
+    runs = sorted(read(path).items(), key=lambda item: (order.get(item[0][0], len(order)), item[0][1]))
+    return frame({k: run for k, run in runs if len(run) >= evaluations}, space, evaluations)
 
 
 def naive(path: Path) -> float:

@@ -349,7 +349,7 @@ def standing(finals: Mapping[Problem, pd.DataFrame], tuner: str, rival: str, cal
         groups.setdefault(word(row), []).append(problem)
     tested = {p: contest_stats.against(finals[p], rival, [tuner]).iloc[0] for p in rows}
     unlike = [
-        f"{r['ratio']:.2f} [{r['ratio_low']:.2f}, {r['ratio_high']:.2f}] times as large on {name_of(p)}"
+        f"{r['ratio']:.2f} [{r['ratio_low']:.2f}, {r['ratio_high']:.2f}] times the other's on {name_of(p)}"
         for p, r in tested.items()
         if (r["p"] < 0.05) != (p not in groups.get(UNDECIDED, ()))
     ]
@@ -405,7 +405,7 @@ def aim(finals: Mapping[Problem, pd.DataFrame], tuner: str = "hybrid", *, least:
     )
     return (
         f"P(improvement) of at least {least:g}, with an interval above 1/2, is reached in {good} of {met} "
-        f"pairs of another tuner and a problem.{apart} Not on {missed}."
+        f"pairs of another tuner and a problem.{apart} Not reached on {missed}."
     )
 
 
@@ -557,11 +557,10 @@ def answer(
         alike = [a.ranks for a in agreement.values() if math.isfinite(a.ranks.low)]
         found = "cannot yet be compared with it"
         if alike:
-            values = sorted(e.value for e in alike)
-            found = (
-                f"rank the tuners as the benchmark does, beyond chance, on {sum(e.low > 0 for e in alike)} of "
-                f"{len(alike)} problems (rank correlation {values[0]:.2f} to {values[-1]:.2f})"
-            )
+            values = sorted(e.value for e in alike if e.low > 0)
+            found = f"rank the tuners as the benchmark does, beyond chance, on {len(values)} of {len(alike)} problems"
+            if values:
+                found += f" (rank correlation {values[0]:.2f}" + (f" to {values[-1]:.2f})" if values[1:] else ")")
         parts.append(f"real trainings ({seeds} seed{'s' if seeds != '1' else ''} a problem) {found}")
     else:
         parts.append("real trainings have not been recorded")

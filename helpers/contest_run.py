@@ -16,10 +16,11 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from helpers import contest, contest_report, paths, prices, reproduce, windows
+from helpers import contest, contest_report, paths, prices, records, reproduce, windows
 from helpers.benchmark import BenchmarkError
 from helpers.entrants import EVALUATIONS
 from helpers.problems import ContestError, Trained
+from helpers.records import RecordsError
 from helpers.trial import WorkerError
 
 logger = logging.getLogger(__name__)
@@ -66,10 +67,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 naive = {dataset.data_sha256: dataset.naive_metrics()["mse"]}
                 kind = "mixed" if kind == "surrogate" else kind
                 problem = contest_report.tabular(*a.problem, naive=naive, kind=kind)
-            path = contest.records_path(paths.outputs(options.output).studies(options.profile), problem)
+            folder = paths.outputs(options.output).studies(options.profile)
+            if kind == "real":
+                records.same_closes(folder, data, values["as_of"])
+            path = contest.records_path(folder, problem)
             seeds = range(options.seed, options.seed + a.seeds)
             contest.hold(path, problem, a.tuners, seeds, evaluations=a.evaluations, **given)
-    except (ContestError, BenchmarkError, WorkerError, prices.PricesError, reproduce.ReproduceError) as error:
+    except (
+        ContestError,
+        BenchmarkError,
+        RecordsError,
+        WorkerError,
+        prices.PricesError,
+        reproduce.ReproduceError,
+    ) as error:
         logger.error("%s", error)
         return 1
     except KeyboardInterrupt:

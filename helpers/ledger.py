@@ -34,7 +34,7 @@ from helpers.lstm import EPOCHS
 from helpers.progress import Bar
 from helpers.space import LstmConfig
 from helpers.trial import METRICS, Evaluator, TrialResult
-from helpers.windows import Dataset, Protocol
+from helpers.windows import LONGEST, Dataset, Protocol
 
 logger = logging.getLogger(__name__)
 
@@ -175,14 +175,15 @@ def complete(
         found = {record["key"]: record for record in read(path) if record.get("key") in wanted}
         for key, record in found.items():
             ours = {"data_sha256": dataset(wanted[key]).data_sha256, "epochs": epochs, "engine": engine}
+            ours["max_sequence_length"] = dataset(wanted[key]).max_sequence_length
             for name, value in ours.items():
-                if record[name] != value:
-                    what = {"data_sha256": "closes", "epochs": "number of epochs"}.get(name, name)
+                if record.get(name, LONGEST) != value:
+                    what = _SAID.get(name, name)
                     if name == "data_sha256":
                         value = f"{value[:8]}, {dataset(wanted[key]).prices.caption}"
                     raise LedgerError(
-                        f"{path.name} holds a training on other {what} ({record[name]} instead of {value}): use the "
-                        "same, or another folder."
+                        f"{path.name} holds a training on other {what} ({record.get(name, LONGEST)} instead of "
+                        f"{value}): use the same, or another folder."
                     )
         return {k: r for k, r in found.items() if not wanted[k].keep or r["status"] != "ok" or "change" in r}
 
@@ -224,6 +225,9 @@ def complete(
                 bar.update(best=best, failed=failed, work=_cost(training.config))
         records = known()
     return [_outcome(training, records[training.key]) for training in trainings]
+
+
+_SAID = {"data_sha256": "closes", "epochs": "number of epochs", "max_sequence_length": "longest window"}
 
 
 def is_record(content: Mapping[str, Any]) -> bool:
@@ -415,6 +419,7 @@ def _record(training: Training, result: TrialResult, dataset: Dataset, epochs: i
         "epochs": epochs,
         "engine": engine,
         "data_sha256": dataset.data_sha256,
+        **({"max_sequence_length": dataset.max_sequence_length} if dataset.max_sequence_length != LONGEST else {}),
     }
     if training.keep and result.ok:
         yesterday = dataset.close.to_numpy()[dataset.test_targets(training.stage) - 1]

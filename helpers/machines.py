@@ -87,6 +87,8 @@ def _of_ledger(path: Path, series: validity.Series) -> Iterator[Recorded]:
 def _of_study(path: Path, series: validity.Series) -> Iterator[Recorded]:
     done = study.load(path.stem, path.parent)
     identity = done.user_attrs["identity"]
+    if "max_sequence_length" in identity["protocol"]:  # of other targets than these series have here
+        return
     protocol = windows.Protocol(**identity["protocol"])
     for name in series.prices:
         try:

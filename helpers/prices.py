@@ -71,6 +71,14 @@ class PricesError(ValueError):
     """Closes that cannot be had or cannot be trusted; the message is one sentence for the reader."""
 
 
+class NoAnswer(PricesError):
+    """Yahoo Finance gave no closes: `what` says that and why, and the message what to do besides."""
+
+    def __init__(self, what: str, advice: str) -> None:
+        super().__init__(f"{what}; {advice}")
+        self.what = what
+
+
 @dataclass(frozen=True, eq=False)
 class Prices:
     """Daily closes of one symbol.
@@ -133,11 +141,12 @@ def download(
     force: bool = False,
     fetch: Callable[[str], pd.DataFrame | None] | None = None,
     sleep: Callable[[float], None] = time.sleep,
+    delays: Sequence[float] = RETRY_DELAYS,
     now: datetime | None = None,
 ) -> Prices:
     """Download the full history of `symbol`, check it and freeze it in `folder`.
 
-    A failing or empty answer is tried again after each of `RETRY_DELAYS`. Rows dated today or later in New York are
+    A failing or empty answer is tried again after each of `delays`. Rows dated today or later in New York are
     dropped: their close is not final.
 
     Parameters
@@ -152,16 +161,20 @@ def download(
         Symbol -> frame with a column Close and a DatetimeIndex; yfinance unless given.
     sleep : callable
         Waits the given number of seconds.
+    delays : sequence of float
+        Seconds before the second attempt and those that follow; empty for one attempt.
     now : datetime, optional
         Aware time that counts as the present.
 
     Raises
     ------
+    NoAnswer
+        A failing or empty one, to the last attempt.
     PricesError
-        No answer, an answer without a column Close, a failed check, or a frozen file that differs.
+        An answer without a column Close, a failed check, or a frozen file that differs.
     """
     symbol = _symbol(symbol)
-    frame = _fetch_with_retries(symbol, fetch or fetch_yfinance, sleep)
+    frame = _fetch_with_retries(symbol, fetch or fetch_yfinance, sleep, delays)
     close = _closes_from_frame(frame, symbol)
     today = (now or datetime.now(UTC)).astimezone(ZoneInfo("America/New_York")).date()
     close = close[close.index < pd.Timestamp(today)]
@@ -178,7 +191,8 @@ def import_csv(path: str | Path, symbol: str = "^GSPC", *, folder: Path = paths.
     column Close, in any case and among any others; fields are separated by commas, semicolons or tabs, and may be
     quoted. Dates are written YYYY-MM-DD; a time of day and a zone after the date are ignored. Where a close holds a
     comma and fields are separated by something else, the comma is the decimal sign of the whole file. Thousands
-    separators are accepted only where they cannot be mistaken for a decimal sign (`1,234.56`, not `1,234`).
+    separators are accepted only where they cannot be mistaken for a decimal sign (`1,234.56`, not `1,234`); a point
+    alone is a decimal point (`1.234` is less than two).
 
     Parameters
     ----------
@@ -378,12 +392,15 @@ def _difference(old: pd.Series, new: pd.Series) -> str:
 
 
 def _fetch_with_retries(
-    symbol: str, fetch: Callable[[str], pd.DataFrame | None], sleep: Callable[[float], None]
+    symbol: str,
+    fetch: Callable[[str], pd.DataFrame | None],
+    sleep: Callable[[float], None],
+    delays: Sequence[float],
 ) -> pd.DataFrame:
     # yfinance reports a failed request as whatever broke first (its own errors, those of two HTTP libraries, a
     # TypeError on a missing body) or as an empty frame, so every exception counts as a failed attempt.
     reason = ""
-    for delay in (*RETRY_DELAYS, None):
+    for delay in (*delays, None):
         try:
             frame = fetch(symbol)
             if frame is not None and len(frame):
@@ -395,9 +412,10 @@ def _fetch_with_retries(
             log.warning("Yahoo Finance gave no closes of %s (%s); next attempt in %g s.", symbol, reason, delay)
             sleep(delay)
     which = "" if symbol == "^GSPC" else f" SYMBOL={symbol}"
-    raise PricesError(
-        f"Yahoo Finance gave no closes of {symbol} in {len(RETRY_DELAYS) + 1} attempts ({reason}); "
-        f"`make data{which} CSV=path` imports a file instead."
+    attempts = f" in {len(delays) + 1} attempts" if delays else ""
+    raise NoAnswer(
+        f"Yahoo Finance gave no closes of {symbol}{attempts} ({reason})",
+        f"`make data{which} CSV=path` imports a file instead.",
     )
 
 
@@ -481,7 +499,23 @@ def _read_csv(path: Path) -> pd.Series:
         dtype=np.float64,
     )
     _check(path.name, days, closes, [f"line {line}" for line in lines])
+    if not comma_separates and decimal == ".":
+        _refuse_thousands(path, texts, closes, lines)
     return _series(days, closes)
+
+
+def _refuse_thousands(path: Path, texts: list[str], closes: np.ndarray, lines: list[int]) -> None:
+    """Refuse points that may part thousands: in a file of 987 and 1.003, closes would fall a thousandfold."""
+    pointed = [text for text in texts if "." in text]
+    if not pointed or not all(re.fullmatch(r"\d{1,3}\.\d{3}", text, flags=re.ASCII) for text in pointed):
+        return
+    jumps = np.flatnonzero(np.abs(np.diff(np.log10(closes))) > 2)
+    if len(jumps):
+        first = int(jumps[0])
+        raise PricesError(
+            f"{path.name}, lines {lines[first]} and {lines[first + 1]}: {texts[first]} and {texts[first + 1]} lie more "
+            "than a factor of 100 apart; if the points separate thousands, write the closes without."
+        )
 
 
 def _rows(path: Path) -> Iterator[tuple[int, str, str, str]]:

@@ -146,6 +146,7 @@ class Trained(Problem):
         evaluator: Callable[[], Any] = Evaluator,
     ) -> None:
         identity = {"data_sha256": dataset.data_sha256, "epochs": epochs, "engine": engine}
+        identity |= {"protocol_changes": dataset.changes} if dataset.changes else {}
         naive = dataset.naive_metrics()["mse"]
         super().__init__(space, dataset.protocol.name, identity=identity, naive=naive)
         self.dataset, self.epochs, self.engine, self.evaluator = dataset, epochs, engine, evaluator

@@ -162,9 +162,13 @@ def _imported_helpers(tree: ast.Module, path: Path, root: Path) -> list[Path]:
 
 
 def commit(root: Path = paths.ROOT) -> str:
-    """The commit of the sources, 12 digits, with "+" when helpers/ or notebooks/ differ from it; "" without git."""
+    """The commit of the sources, 12 digits, with "+" when helpers/ or notebooks/ differ from it; "" without git.
+
+    A copy that lies in another repository has none either.
+    """
+    top = _git(root, "rev-parse", "--show-toplevel")
     head = _git(root, "rev-parse", "--short=12", "HEAD")
-    if not head:
+    if not head or Path(top).resolve() != Path(root).resolve():
         return ""
     changed = _git(root, "status", "--porcelain", "--", *_SOURCES, ":(exclude)notebooks/rendered")
     return head + ("+" if changed else "")

@@ -31,15 +31,15 @@ from helpers.answer import PROTOCOLS, TUNERS, claims, errors
 README = paths.ROOT / "README.md"
 
 
-def results(profile: str = "full", root: str | Path = "") -> str:
+def results() -> str:
     """The headline table: best MSE of each tuner, the papers' beside ours under both protocols, and yesterday's close.
 
     Raises
     ------
     study.StudyError
-        If a study is missing from the profile's records.
+        If a study is missing from the records that the rendered notebooks show.
     """
-    folder = paths.outputs(root).studies(profile)
+    folder = answer.shown()
     rows = []
     for tuner, (label, which, within) in TUNERS.items():
         row = {"Tuner": label, "Paper": str(published.HEADLINE[which]) if which else "–"}

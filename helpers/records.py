@@ -175,6 +175,23 @@ def settle(
     return said
 
 
+def same_closes(folder: Path, data: Prices, as_of: str) -> None:
+    """See to it that what is added to a folder of records is on the closes of those that are there.
+
+    Raises
+    ------
+    RecordsError
+        If it is not: records on different closes in one folder can be drawn by none.
+    """
+    ours = digest(data, as_of)
+    if strange := {sha256: words for sha256, words in recorded(folder).items() if sha256 != ours}:
+        raise RecordsError(
+            f"The records in {_shown(folder)} were made on {_all_text(strange)}, and the closes at hand are "
+            f"{closes_text(data.caption, ours)}: import the former with `make data CSV=path FORCE=1`, or write "
+            "elsewhere with --output."
+        )
+
+
 def _free(path: Path) -> Path:
     """`path`, or where that is taken, with a number."""
     numbered = (path.with_name(f"{path.name}-{number}") for number in itertools.count(2))

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import math
-import queue
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -330,7 +328,7 @@ def _known(
             key = (table, name, record.get("row"), record.get("seed"))
             for what, ours in (
                 ("data", ("data_sha256", dataset.data_sha256)),
-                ("protocol", ("protocol", _protocol_identity(dataset.protocol))),
+                ("protocol", ("protocol", dataset.identity)),
                 ("number of epochs", ("epochs", epochs)),
                 ("engine", ("engine", engine)),
             ):
@@ -370,14 +368,9 @@ def _record(task: Task, result: TrialResult, dataset: Dataset, *, epochs: int, e
         **days,
         "epochs": epochs,
         "engine": engine,
-        "protocol": _protocol_identity(dataset.protocol),
+        "protocol": dataset.identity,
         "data_sha256": dataset.data_sha256,
     }
-
-
-def _protocol_identity(protocol: windows.Protocol) -> dict[str, Any]:
-    """The protocol's name and the fields that are not at their default, so that a field added later changes nothing."""
-    return {f.name: getattr(protocol, f.name) for f in fields(protocol) if getattr(protocol, f.name) != f.default}
 
 
 def _plain(value: Any) -> Any:
@@ -522,64 +515,38 @@ def tuner_studies(
     study.StudyError
         See `study.run`.
     """
-    from concurrent.futures import ThreadPoolExecutor
 
-    # One thread at a time but for the trainings, which happen in other processes: Python 3.11's parser, which the stamp
-    # of a study uses, is not safe to call from two threads.
-    turn = threading.Lock()
-
-    class Worker:
-        def __init__(self, worker: Any) -> None:
-            self._worker = worker
-
-        def evaluate(self, *given: Any, **named: Any) -> TrialResult:
-            turn.release()
-            try:
-                return self._worker.evaluate(*given, **named)
-            finally:
-                turn.acquire()
-
-    def run(one: SeededStudy) -> pd.DataFrame:
-        with turn:
-            return run_alone(one)
-
-    def run_alone(one: SeededStudy) -> pd.DataFrame:
+    def run(worker: Any, one: SeededStudy) -> pd.DataFrame:
         stop_at = None
         if one.after:
             stop_at = float(study.best(study.load(one.after, folder), within=one.within)["mse"])
-        worker = idle.get()
-        try:
-            done = study.run(
-                one.name,
-                one.sampler,
-                one.space,
-                dataset,
-                trials=one.trials,
-                seed=one.seed,
-                folder=folder,
-                epochs=epochs,
-                engine=engine,
-                stop_at=stop_at,
-                evaluator=worker,
-                progress=False,
-                train=train,
-                keep_predictions=False,
-            )
-        finally:
-            idle.put(worker)
+        done = study.run(
+            one.name,
+            one.sampler,
+            one.space,
+            dataset,
+            trials=one.trials,
+            seed=one.seed,
+            folder=folder,
+            epochs=epochs,
+            engine=engine,
+            stop_at=stop_at,
+            evaluator=worker,
+            progress=False,
+            train=train,
+            keep_predictions=False,
+        )
         return study.records(done)
 
     found: dict[str, pd.DataFrame] = {}
-    idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
     with contextlib.ExitStack() as stack:
-        for _ in range(jobs):
-            idle.put(Worker(stack.enter_context(evaluator())))
+        workers = [stack.enter_context(evaluator()) for _ in range(jobs)]
         bar = stack.enter_context(Bar(len(studies), "tuners", unit="study", shown=progress))
         best = math.inf
         for phase in (False, True):  # those with a target wait for it
             chosen = [one for one in studies if bool(one.after) is phase]
-            with ThreadPoolExecutor(max_workers=jobs) as pool:
-                for one, records_of_one in zip(chosen, pool.map(run, chosen), strict=True):
+            with contextlib.closing(study.side_by_side(run, chosen, workers)) as results:
+                for one, records_of_one in zip(chosen, results, strict=True):
                     found[one.name] = records_of_one
                     best = min(best, records_of_one["mse"].min())
                     bar.update(best=best)
@@ -602,6 +569,7 @@ FORECAST = (
     "slope",
     "direction",
 )
+SHARES = ("share_under", "within_50", "within_50_last_year", "direction")  # of days: from 0 to 1
 
 
 def forecast_statistics(dataset: Dataset, predicted: np.ndarray, *, stage: str = "tune") -> dict[str, Any]:

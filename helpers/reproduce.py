@@ -204,7 +204,8 @@ def plan(
             needs = tuple(_name(n, p) for n in wanted for p in same[n])
             if notebook in notebooks:
                 steps.append(Step(notebook, protocol, parameters, outputs, needs))
-    _check_prices(symbol, str(steps[0].parameters.get("source", "auto")))
+    for source, as_of in {(str(s.parameters.get("source", "auto")), str(s.parameters["as_of"])) for s in steps}:
+        _check_prices(symbol, source, as_of)
     return steps
 
 
@@ -276,11 +277,16 @@ def _is_day(text: str) -> bool:
         return False
 
 
-def _check_prices(symbol: str, source: str) -> None:
+def _check_prices(symbol: str, source: str, as_of: str) -> None:
     try:
-        prices.load(symbol, source=source)
+        close = prices.load(symbol, source=source).close
     except ValueError as error:
         raise ReproduceError(str(error)) from None
+    if (count := len(close.loc[:as_of])) < prices.MIN_ROWS:
+        raise ReproduceError(
+            f"as_of={as_of} leaves {count:,} closes of {symbol}; at least {prices.MIN_ROWS:,} (five trading years) are "
+            f"needed, which there are from {close.index[prices.MIN_ROWS - 1]:%Y-%m-%d} on."
+        )
 
 
 def _output(profile: str, symbol: str, changes: Mapping[str, Any]) -> str:
@@ -376,7 +382,7 @@ def _start(step: Step, build: Path) -> subprocess.Popen:
     (build / f"{step.name}.json").write_text(json.dumps(dict(step.parameters)), encoding="utf-8")
     executed = build / f"{step.name}.executed.ipynb"
     executed.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "papermill", str(source), str(executed)]
+    command = [sys.executable, "-m", "helpers.lifeline", str(os.getpid()), "papermill", str(source), str(executed)]
     command += ["-f", str(build / f"{step.name}.json"), "-k", "python3", "--cwd", str(paths.ROOT)]
     command += ["--no-progress-bar", "--log-level", "ERROR"]
     environment = os.environ | {
@@ -511,12 +517,6 @@ def fetch(symbol: str) -> str:
         If there are none: only the S&P 500 is packaged.
     """
 
-    class Unreachable(Exception):
-        pass
-
-    def once(_: float) -> None:  # a reproduction does not wait for further attempts; `make data` makes them
-        raise Unreachable
-
     try:
         try:
             return prices.load(symbol, source="raw").caption + "."
@@ -525,13 +525,13 @@ def fetch(symbol: str) -> str:
                 raise
         for name in ("helpers.prices", "yfinance"):  # their words on attempts; the outcome is said here
             logging.getLogger(name).setLevel(logging.CRITICAL)
-        return prices.download(symbol, sleep=once).caption + "."
-    except Unreachable:
+        return prices.download(symbol, delays=()).caption + "."  # a reproduction does not wait; `make data` tries again
+    except prices.NoAnswer as error:
         try:
             packaged = prices.load(symbol, source="packaged").caption
-        except prices.PricesError as error:
-            raise ReproduceError(f"Yahoo Finance cannot be reached. {error}") from None
-        return f"Yahoo Finance cannot be reached: going on with {packaged}."
+        except prices.PricesError:
+            raise ReproduceError(f"{error} Only ^GSPC has a packaged series.") from None
+        return f"{error.what}: going on with {packaged}."
     except prices.PricesError as error:
         raise ReproduceError(str(error)) from None
 

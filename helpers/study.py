@@ -16,14 +16,17 @@ import json
 import logging
 import math
 import os
+import queue
 import re
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import optuna
@@ -34,18 +37,20 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import get_lock_file
 from optuna.trial import FrozenTrial, TrialState
 
-from helpers import lines, provenance
+from helpers import lines, paths, provenance
 from helpers.checks import whole
 from helpers.lstm import EPOCHS
 from helpers.metrics import error_metrics
 from helpers.progress import Bar
 from helpers.space import HYPERPARAMETERS, LstmConfig, SearchSpace, config_from_params
-from helpers.trial import METRICS, Evaluator, TrialResult
+from helpers.trial import METRICS, Evaluator, TrialResult, WorkerError
 
 if TYPE_CHECKING:
-    from helpers.windows import Dataset, Protocol
+    from helpers.windows import Dataset
 
 logger = logging.getLogger(__name__)
+
+T, R = TypeVar("T"), TypeVar("R")
 
 COLUMNS = (
     "iteration",
@@ -206,7 +211,7 @@ def run(
     first = sampler(0) if not isinstance(sampler, optuna.samplers.BaseSampler) else sampler
     identity = {
         "data": dataset.data_sha256,
-        "protocol": _protocol_identity(dataset.protocol),
+        "protocol": dataset.identity,
         "space": {key: distribution_to_json(d) for key, d in space.items()},
         "epochs": int(epochs),
         "seed": int(seed),
@@ -229,7 +234,7 @@ def run(
                 stamp = provenance.stamp(
                     data_sha256=dataset.data_sha256,
                     seeds=[seed],
-                    entries=[Path(__file__)],
+                    entries=_code(first),
                     protocol=dataset.protocol.name,
                 )
                 with journal.one_write():
@@ -238,7 +243,8 @@ def run(
                     study.set_user_attr("naive_mse", dataset.naive_metrics()["mse"])
                     study.set_user_attr("identity", identity)
             else:
-                _tell_changed_code(study)
+                if not _done(study, trials, stop_at, give_up_after):
+                    _tell_changed_code(study, first)
             _check_identity(study, identity, dataset)
         if evaluator is None and not _done(study, trials, stop_at, give_up_after):
             evaluator = stack.enter_context(Evaluator())
@@ -271,6 +277,7 @@ def run(
                     memory_limit_mb=memory_limit_mb,
                     keep_predictions=keep_predictions,
                 )
+                _check_engine(study, result)
                 if result.ok and result.predictions is not None and result.mse < _least(study):
                     # Stored before the trial counts as finished: a record without its forecasts cannot be.
                     _store(
@@ -300,6 +307,63 @@ def run(
     _check_complete(study, trials, stop_at, give_up_after)
     _tell_failures(study)
     return study
+
+
+def side_by_side(run_one: Callable[[Any, T], R], items: Sequence[T], workers: Sequence[Any]) -> Iterator[R]:
+    """`run_one(worker, item)` for every item, in threads, each with a worker to itself; the results in order.
+
+    Interrupted (Ctrl-C), or after an error, nothing is waited for: the workers are closed, which ends the trials under
+    way without a record, and no thread begins another. Close the iterator (`contextlib.closing`) to have it so at once.
+
+    Parameters
+    ----------
+    run_one : callable
+        Runs a study with the worker.
+    items : sequence
+    workers : sequence of Evaluator
+        As many threads as there are; anything with `evaluate` and `close` serves.
+    """
+    stop = threading.Event()
+    free: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    for worker in workers:
+        free.put(_Stoppable(worker, stop))
+
+    def one(item: T) -> R:
+        worker = free.get()
+        try:
+            return run_one(worker, item)
+        finally:
+            free.put(worker)
+
+    pool = ThreadPoolExecutor(len(workers))
+    try:
+        futures = [pool.submit(one, item) for item in items]
+        pending = set(futures)
+        for future in futures:
+            while not future.done():
+                ended, pending = wait(pending, return_when=FIRST_COMPLETED)
+                for other in ended:
+                    other.result()  # an error ends all at once, whichever comes next
+            yield future.result()
+    except BaseException:
+        stop.set()
+        for worker in workers:
+            worker.close()
+        raise
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+class _Stoppable:
+    """A worker that takes no trial once its studies are to stop."""
+
+    def __init__(self, worker: Any, stop: threading.Event) -> None:
+        self._worker, self._stop = worker, stop
+
+    def evaluate(self, *given: Any, **named: Any) -> TrialResult:
+        if self._stop.is_set():
+            raise WorkerError("The studies beside this one have stopped.")
+        return self._worker.evaluate(*given, **named)
 
 
 def load(name: str, folder: str | Path, *, sampler: optuna.samplers.BaseSampler | None = None) -> optuna.Study:
@@ -354,6 +418,15 @@ def records(study: optuna.Study) -> pd.DataFrame:
     frame[numbers] = frame[numbers].astype(float)
     frame["cumulative_seconds"] = frame["seconds"].cumsum()
     return frame
+
+
+def failures(records: pd.DataFrame) -> str:
+    """How many trials failed and why the first of them did, in words."""
+    reasons = records.loc[records["status"] != "ok", "reason"]
+    if reasons.empty:
+        return f"None of {len(records)} trials failed"
+    first, few = str(reasons.iloc[0]), ", the first of them so" if len(reasons) > 1 else ""
+    return f"{len(reasons)} of {len(records)} trials failed{few}: {first[:1].lower()}{first[1:]}"
 
 
 def best(study: optuna.Study, *, within: int | None = None) -> pd.Series:
@@ -411,7 +484,7 @@ def winner(
     identity = study.user_attrs["identity"]
     for what, ours, theirs in (
         ("data", dataset.data_sha256, identity["data"]),
-        ("protocol", _protocol_identity(dataset.protocol), identity["protocol"]),
+        ("protocol", dataset.identity, identity["protocol"]),
     ):
         if ours != theirs and what == "data":
             was = closes_text(study.user_attrs.get("closes", ""), theirs)
@@ -452,12 +525,6 @@ def winner(
     return Winner(config, number + 1, predictions, windows.test_dates, windows.y_test, windows.naive, metrics)
 
 
-def _protocol_identity(protocol: Protocol) -> dict[str, Any]:
-    """The protocol's name and the fields that are not at their default, so that a field added later changes nothing."""
-    values = {f: getattr(protocol, f.name) for f in fields(protocol)}
-    return {f.name: value for f, value in values.items() if value != f.default}
-
-
 def _tuned_on_test(dataset: Dataset) -> bool:
     """Whether a trial's forecasts are those of the final test part already."""
     return dataset.protocol.tune_on == "test"
@@ -482,6 +549,7 @@ def _attributes(config: LstmConfig, result: TrialResult, seed: int, sampler_seco
     measured = {key: float(f"{getattr(result, key):.6g}") for key in _MEASURED}
     numbers = errors | measured | {"sampler_seconds": float(f"{sampler_seconds:.6g}")}
     said = {"config": config.as_dict(), "seed": seed, "status": result.status, "reason": result.reason}
+    said |= {"engine": result.engine} if result.engine else {}
     return said | {key: value for key, value in numbers.items() if math.isfinite(value)}
 
 
@@ -543,15 +611,36 @@ def _check_identity(study: optuna.Study, identity: dict[str, Any], dataset: Data
             )
 
 
+def _check_engine(study: optuna.Study, result: TrialResult) -> None:
+    """`engine="auto"` is another on a machine with a GPU, and its trainings have other random numbers."""
+    before = {t.user_attrs["engine"] for t in _finished(study) if "engine" in t.user_attrs}
+    if result.engine and before - {result.engine}:
+        raise StudyError(
+            f"The trials of the study {study.study_name!r} were trained with the engine {min(before)}, and this one "
+            f"with {result.engine}: name the engine, or hide the GPU (CUDA_VISIBLE_DEVICES=-1)."
+        )
+
+
 def closes_text(caption: str, sha256: Any) -> str:
     """Closes in words, as far as they are known, with the first digits of their checksum."""
     return f"{caption} ({str(sha256)[:8]})" if caption else f"closes with the checksum {str(sha256)[:8]}"
 
 
-def _tell_changed_code(study: optuna.Study) -> None:
-    before, now = study.user_attrs.get("stamp", {}).get("code_hash"), provenance.code_hash(Path(__file__))
+def _code(sampler: optuna.samplers.BaseSampler) -> list[Path]:
+    """What a study's trials depend on: this module with what it imports, and a sampler of ours."""
+    own = Path(inspect.getfile(type(sampler))).resolve()
+    return [Path(__file__), *([own] if own.is_relative_to(paths.HELPERS) else [])]
+
+
+def _tell_changed_code(study: optuna.Study, sampler: optuna.samplers.BaseSampler) -> None:
+    before, now = study.user_attrs.get("stamp", {}).get("code_hash"), provenance.code_hash(*_code(sampler))
     if before != now:
-        logger.info("The code has changed since the study %r began: %s, now %s.", study.study_name, before, now)
+        logger.warning(
+            "The study %r goes on with code that has changed since it began (%s, now %s).",
+            study.study_name,
+            before,
+            now,
+        )
 
 
 def _short(value: Any) -> str:
@@ -780,7 +869,7 @@ def _store(path: Path, config: LstmConfig, result: TrialResult, dataset: Dataset
             mse=np.float64(result.mse),
             config=np.array(json.dumps(config.as_dict())),
             data_sha256=np.array(dataset.data_sha256),
-            protocol=np.array(json.dumps(_protocol_identity(dataset.protocol))),
+            protocol=np.array(json.dumps(dataset.identity)),
             stage=np.array(stage),
             training=np.array(training),
         )
@@ -799,7 +888,7 @@ def _stored(path: Path, config: LstmConfig, dataset: Dataset, samples: int, *, t
     expected = (
         json.dumps(config.as_dict()),
         dataset.data_sha256,
-        json.dumps(_protocol_identity(dataset.protocol)),
+        json.dumps(dataset.identity),
         training,
     )
     try:

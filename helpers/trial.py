@@ -31,6 +31,7 @@ import psutil
 
 from helpers import paths, training
 from helpers.checks import whole
+from helpers.lifeline import end_with
 from helpers.lstm import EPOCHS
 from helpers.metrics import error_metrics
 from helpers.provenance import cores
@@ -74,6 +75,8 @@ class TrialResult:
         Memory in use on the whole machine at the end of the trial, MB: what the GAN paper's figure 13 seems to show.
     predictions : numpy.ndarray or None
         Forecasts of the test targets, shape (m,), float32, scaled units, if they were asked for.
+    engine : {"fast", "keras", ""}
+        What trained it, as far as the work says.
     """
 
     status: str
@@ -90,6 +93,7 @@ class TrialResult:
     peak_rss_mb: float = math.nan
     memory_used_mb: float = math.nan
     predictions: np.ndarray | None = None
+    engine: str = ""
 
     @property
     def ok(self) -> bool:
@@ -107,12 +111,13 @@ class WorkerError(RuntimeError):
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What the work inside a worker returns: metrics by name, forecasts (m,), wall and processor seconds."""
+    """What the work inside a worker returns: metrics by name, forecasts (m,), wall and processor seconds, engine."""
 
     metrics: dict[str, float]
     predictions: np.ndarray
     seconds: float
     cpu_seconds: float
+    engine: str = ""
 
 
 def evaluate(
@@ -195,7 +200,9 @@ def train_and_measure(
     model = (lstm.build if engine == "keras" else lstm.initial_weights)(config, seed=seed)
     try:
         wall, cpu = time.perf_counter(), time.process_time()
-        training.fit(model, config, windows.x_train, windows.y_train, epochs=epochs, seed=seed, engine=engine)
+        threads = int(os.environ.get("NUMBA_NUM_THREADS", "1"))  # those of the worker
+        given = dict(epochs=epochs, seed=seed, engine=engine, threads=threads)
+        training.fit(model, config, windows.x_train, windows.y_train, **given)
         predicted = windows.to_levels(training.predict(model, config, windows.x_test, engine=engine))
         actual = windows.y_test.astype(np.float64)
         metrics = error_metrics(actual, predicted.astype(np.float64))
@@ -205,7 +212,7 @@ def train_and_measure(
             keras.backend.clear_session()  # models pile up otherwise
     points = error_metrics(dataset.to_points(actual, stage=stage), dataset.to_points(predicted, stage=stage))
     metrics |= {f"{name}_points": points[name] for name in ("mse", "rmse", "mae")}
-    return Measured(metrics, predicted.astype(np.float32), seconds, cpu_seconds)
+    return Measured(metrics, predicted.astype(np.float32), seconds, cpu_seconds, engine)
 
 
 def warm_up(engine: str) -> None:
@@ -226,7 +233,8 @@ class Evaluator:
     Parameters
     ----------
     threads : int
-        Threads of TensorFlow, Numba and the linear algebra in the worker.
+        Threads of TensorFlow, Numba and the linear algebra in the worker, which sees no GPU unless the environment
+        variable CUDA_VISIBLE_DEVICES names one: the papers' networks are small, and numbers are those of the CPU.
     growth_mb : float
         The worker is replaced, between trials, when its memory has grown by this much since its first one.
     work : callable
@@ -390,7 +398,10 @@ class Evaluator:
             try:
                 search = [str(paths.ROOT), *(entry or os.getcwd() for entry in sys.path)]
                 environment = (
-                    os.environ | limited | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.pathsep.join(search)}
+                    {"CUDA_VISIBLE_DEVICES": "-1"}
+                    | os.environ
+                    | limited
+                    | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.pathsep.join(search)}
                 )
                 pipe, other = Pipe()
                 ours.callback(pipe.close)
@@ -455,6 +466,7 @@ class Evaluator:
             peak_rss_mb=watch.peak_mb,
             memory_used_mb=_machine_mb(),
             predictions=content.predictions,
+            engine=content.engine,
         )
 
     def _ending(self) -> str:
@@ -545,7 +557,7 @@ def serve(descriptor: int, parent: int, lifeline: int) -> None:
     fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
         file.write("500")  # where the machine's memory runs out, a trial ends, not the study
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    end_with(parent)
     pipe = Connection(descriptor)
     worker = psutil.Process()
     dataset, prepared = None, set()
@@ -579,13 +591,6 @@ def serve(descriptor: int, parent: int, lifeline: int) -> None:
             pipe.send((kind, content, worker.memory_info().rss / _MB))
         except OSError:  # nobody waits any more
             return
-
-
-def _end_with(parent: int) -> None:
-    """End this process soon after its parent, also when it is busy with a trial."""
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os._exit(1)
 
 
 def _explain(error: BaseException) -> str:

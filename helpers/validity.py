@@ -9,10 +9,8 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import queue
 import re
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -27,7 +25,7 @@ from helpers import forecasts, ledger, paths, published, study, tables
 from helpers.figures import number
 from helpers.ledger import Outcome, Training
 from helpers.lstm import EPOCHS
-from helpers.prices import Prices, closes_sha256
+from helpers.prices import MIN_ROWS, Prices, closes_sha256
 from helpers.progress import Bar
 from helpers.samplers import BayesianSampler
 from helpers.space import HYPERPARAMETERS, LstmConfig, SearchSpace, UnitCube, config_from_params
@@ -247,38 +245,30 @@ def tune(names: Mapping[str, tuple[str, Protocol]], series: Series, budget: Budg
             raise ValidityError(f"{name}: the test part is read once, so tuning needs a validation part.")
     datasets = {name: series(*where) for name, where in names.items()}
 
-    free: queue.SimpleQueue[Evaluator] = queue.SimpleQueue()
-    for worker in budget.workers:
-        free.put(worker)
-
-    def one(name: str) -> LstmConfig:
-        evaluator = free.get()
-        try:
-            run = study.run(
-                name,
-                BayesianSampler(seed=budget.seed, space=SPACE, ranges="warped"),
-                SPACE,
-                datasets[name],
-                trials=budget.trials,
-                seed=budget.seed,
-                folder=budget.folder,
-                epochs=budget.epochs,
-                engine=budget.engine,
-                evaluator=evaluator,
-                progress=False,
-                train=budget.train,
-            )
-        finally:
-            free.put(evaluator)
+    def one(evaluator: Any, name: str) -> LstmConfig:
+        run = study.run(
+            name,
+            BayesianSampler(seed=budget.seed, space=SPACE, ranges="warped"),
+            SPACE,
+            datasets[name],
+            trials=budget.trials,
+            seed=budget.seed,
+            folder=budget.folder,
+            epochs=budget.epochs,
+            engine=budget.engine,
+            evaluator=evaluator,
+            progress=False,
+            train=budget.train,
+        )
         return _config(study.best(run))
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     found: dict[str, LstmConfig] = {}
     with (
-        ThreadPoolExecutor(len(budget.workers)) as pool,
+        contextlib.closing(study.side_by_side(one, list(names), budget.workers)) as configs,
         Bar(len(names), "tuning", unit="study", shown=budget.train) as bar,
     ):
-        for name, config in zip(names, pool.map(one, names), strict=True):
+        for name, config in zip(names, configs, strict=True):
             found[name] = config
             bar.update()
     return found
@@ -529,6 +519,37 @@ def board(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 # Walk-forward.
+
+
+def walk_years(days: pd.DatetimeIndex, first: int, *, as_of: str) -> range:
+    """The test years of a walk: from `first`, or later where fewer closes come before it than a series needs at least.
+
+    Parameters
+    ----------
+    days : pandas.DatetimeIndex, shape (n,)
+        Of the closes, ascending.
+    first : int
+        A year.
+    as_of : str
+        ISO date of the last close used. A last year with a single close is left out.
+
+    Raises
+    ------
+    ValidityError
+        If there is no such year.
+    """
+    days = days[days <= pd.Timestamp(as_of)]
+    if len(days) < 2:
+        raise ValidityError(f"There are {len(days)} closes up to {as_of}: too few for a walk.")
+    enough = min(MIN_ROWS, len(days) // 2)
+    last = int(days[-1].year) - int(days[-2].year != days[-1].year)
+    start = max(first, int(days[enough - 1].year) + 1)
+    if start > last:
+        raise ValidityError(
+            f"A walk from {first} on has no test year: with {len(days):,} closes up to {as_of} it can begin in "
+            f"{int(days[enough - 1].year) + 1} and ends in {last}; see walk_from."
+        )
+    return range(start, last + 1)
 
 
 def walk_trainings(

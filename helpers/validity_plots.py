@@ -151,7 +151,7 @@ def walk(table: pd.DataFrame) -> Figure:
         )
         volatility = table.groupby("year")["volatility"].first()
         axes[2].bar(volatility.index, volatility, color=COLOURS["published"], width=0.7)
-        axes[2].set_title("How much the close moves: root mean square of the daily returns (%)")
+        axes[2].set_title("How much the close moves: RMS of the daily returns (%)")
         for ax in axes:
             for name, start, end in EPISODES:
                 a = int(start[:4])

@@ -106,6 +106,11 @@ class Protocol:
         object.__setattr__(self, "split_seed", whole("split_seed", self.split_seed, least=0))
 
     @property
+    def identity(self) -> dict[str, Any]:
+        """The name and the fields that are not at their default, so that a field added later changes nothing."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+
+    @property
     def text(self) -> str:
         """The protocol in words, for captions."""
         scaled = {"all": "the whole series", "train": "the training part"}[self.scale_on]
@@ -114,6 +119,8 @@ class Protocol:
             text += f", tested from {self.test_from}"
         return text + (", the network gives the change of the close" if self.target == "change" else "")
 
+
+LONGEST = 250  # closes in a window at most: the longest sequence of either paper's space
 
 PROTOCOLS = {
     "described": Protocol("described"),
@@ -239,7 +246,7 @@ class Dataset:
         Too few closes up to `as_of` for the split, closes that do not vary, or a bad `max_sequence_length`.
     """
 
-    def __init__(self, prices: Prices, protocol: Protocol, *, max_sequence_length: int = 250) -> None:
+    def __init__(self, prices: Prices, protocol: Protocol, *, max_sequence_length: int = LONGEST) -> None:
         self.max_sequence_length = whole("max_sequence_length", max_sequence_length)
         self.prices = prices
         self.protocol = protocol
@@ -248,6 +255,21 @@ class Dataset:
         self.low, self.high = self.scaling("final")
         self.scaled = (self.close - self.low) / (self.high - self.low)
         self.data_sha256 = closes_sha256(self.close)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a record must agree in, beside the checksum of the closes, to be of the same training and test days.
+
+        The longest window is part of it: it says which day is the first target, and random splits draw from these.
+        """
+        longest = self.max_sequence_length
+        return self.protocol.identity | ({"max_sequence_length": longest} if longest != LONGEST else {})
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """What of `identity` is not as in the preset of the protocol's name; the checksum of the closes has `as_of`."""
+        preset = PROTOCOLS.get(self.protocol.name, Protocol(self.protocol.name)).identity
+        return {k: v for k, v in self.identity.items() if k != "as_of" and preset.get(k) != v}
 
     def windows(self, sequence_length: int, *, stage: str = "tune") -> Windows:
         """Windows of `sequence_length` closes, 1 to `max_sequence_length`.

@@ -479,7 +479,6 @@ theirs_below = (published.runs("generator")["mse"] < naive["mse"]).sum()
 ranks = points.corr(method="spearman").to_numpy()
 mean_rank = (ranks.sum() - len(ranks)) / (ranks.size - len(ranks))
 overall = study.best(run)
-failed = int((records["status"] != "ok").sum())
 
 # %%
 Markdown(f"""
@@ -492,7 +491,7 @@ Markdown(f"""
   {"holds" if overall.iteration <= len(short) else "does not hold"}. One study cannot say how often.
 - **One number moves all hyperparameters.** The mean pairwise rank correlation between the six, over these iterations,
   is {mean_rank:.2f}: the tuner moves along a line through the space rather than over it.
-- {failed} of {len(records)} trials failed. The search took {records["seconds"].sum():,.0f} s of training and
+- {study.failures(records)}. The search took {records["seconds"].sum():,.0f} s of training and
   evaluation and {records["sampler_seconds"].sum():.1f} s of the tuner's own; the paper's {paper.trials} iterations
   took {paper.seconds:,.0f} s.
 - *What differs from the paper.* The learning rates are searched by whole decades; the loss of the generator is the

@@ -407,7 +407,6 @@ fig
 
 # %%
 overall = study.best(run)
-failed = int((records["status"] != "ok").sum())
 theirs_below = (theirs["mse"] < naive["mse"]).sum()
 repeated = len(records) - len(records.drop_duplicates([*HYPERPARAMETERS]))
 
@@ -426,7 +425,7 @@ Markdown(f"""
   {short["memory_used_mb"].mean():,.0f} MB in use on the whole machine (the paper: {paper.cpu_percent:.1f} % and
   {paper.memory_mb:,.0f} MB, of another machine and measured in another way). The tuner itself took
   {short["sampler_seconds"].sum():.1f} s.
-- {failed} of {len(records)} trials failed; {repeated} configurations were repeated.
+- {study.failures(records)}. {repeated} configurations were repeated.
 - **Residuals.** The mean of actual minus predicted is {residual.mean():+.1f} points; {(residual > 0).mean():.0%} of
   the residuals are above zero.
 - *What differs from the paper.* Formulas of the generator's loss are ours, where the paper gives words; learning

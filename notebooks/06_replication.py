@@ -555,7 +555,7 @@ Markdown(
     "Of the claims that the replayed rows can judge both ways, `clean` gives another verdict for: "
     + "; ".join(f"*{text}* ({before} under `described`, {after} under `clean`)" for text, before, after in changed)
     if changed
-    else "Under `clean` no verdict on the replayed rows changes."
+    else "No claim that the replayed rows can judge both under `described` and under `clean` gets another verdict."
     if clean
     else "`clean` was not run in this profile."
 )

@@ -460,7 +460,7 @@ figures.save(
     f"against the share of such proposals that turned out to be among the best quarter so far; Wilson's 95 % "
     f"intervals. {said}",
     ours=f"P(a proposal that turned out well had the greater probability) {calibration.rank:.2f}; "
-    f"{repeats:.0%} of the proposals were repeats",
+    f"{repeats:.0%} of the proposals repeated an earlier one and were drawn again",
     **saved,
 )
 fig

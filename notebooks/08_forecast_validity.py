@@ -32,7 +32,7 @@ others = "^IXIC ^DJI"  # other series, used where they are in data/raw
 seeds = 3  # of every scored configuration
 trials = 20  # of every search
 leak_configs = 8  # configurations of the switchboard
-walk_from = 1990  # first test year of the walk
+walk_from = 1990  # first test year of the walk; later where too few closes come before
 walk_seeds = 1
 after_until = ""  # last day of the last part; empty: all there are
 train = True  # False: redraw from the records
@@ -191,7 +191,7 @@ def show(name: str):
         f'{windows.protocol(name, as_of=as_of).text}. "None here beats '
         f"yesterday's close\" has {validity.p_said(p)} (superior predictive ability, Hansen's test). "
         f"{data.caption}.",
-        ours=f"the best network's squared error of returns is {figures.number(below)} times that of yesterday's close",
+        ours=f"the best network's squared error of returns is {figures.number(below, 4)} times yesterday's close's",
         **saved,
     )
 
@@ -345,7 +345,7 @@ figures.save(
     "V-fig03",
     caption=f"The last 100 test days: close, yesterday's close and forecast (of a shuffled split, every fifth "
     f"day or so is a test day), networks with seed {seed}. {where}",
-    ours=f"{first}: ratio {figures.number(ranked['ratio'].min())}",
+    ours=f"{first}: ratio {figures.number(ranked['ratio'].min(), 4)}",
     **saved,
 )
 fig
@@ -357,14 +357,14 @@ fig
 # days. Their configurations were tuned once, on closes before the first test year alone.
 
 # %%
-before = f"{walk_from - 1}-12-31"
+years = validity.walk_years(data.close.index, walk_from, as_of=as_of)
+before = f"{years[0] - 1}-12-31"
 walk_studies = {
     validity.study_name(main, target, "validity_walk"): (main, validity.series_protocol(target, as_of=before))
     for target in validity.TARGETS
 }
 walk_best = validity.tune(walk_studies, series, budget)
 walk_configs = {p.target: walk_best[study] for study, (_, p) in walk_studies.items()}
-years = range(walk_from, int(min(as_of, f"{data.close.index[-1]:%Y-%m-%d}")[:4]) + 1)
 walked = budget.complete(
     "walk",
     validity.walk_trainings(main, walk_configs, years, as_of=as_of, seeds=list(budget.all_seeds[:walk_seeds])),
@@ -597,8 +597,9 @@ Markdown(f"""
   error of yesterday's close in the predictable series, where its law allows {limit:.3g}.
 - **The papers' way of forecasting, the level.** On real series it is worse than yesterday's close in
   {count("level", "worse")} of {rows} rows of the verdict and better in {count("level", "better")}; on the {main} its
-  squared error is {by_series.loc[main, "level_ratio"]:,.3g} times that of yesterday's close (single seeds
-  {by_series.loc[main, "level_least"]:,.3g} to {by_series.loc[main, "level_largest"]:,.3g}). It cannot forecast closes
+  squared error is {figures.number(by_series.loc[main, "level_ratio"], 4)} times that of yesterday's close (single seeds
+  {figures.number(by_series.loc[main, "level_least"], 4)} to
+  {figures.number(by_series.loc[main, "level_largest"], 4)}). It cannot forecast closes
   beyond the range it was trained on.
 - **The change.** Better in {count("change", "better")}, no different in {count("change", "no different")}, worse in
   {count("change", "worse")} of {rows} rows; on the {main} the ratio is {change["change_ratio"]:.5g} (single seeds

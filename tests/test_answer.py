@@ -1,5 +1,6 @@
 """The answer in short: counted from the committed tables, in words that follow the numbers."""
 
+import nbformat
 import pandas as pd
 import pytest
 
@@ -16,6 +17,21 @@ def tables(tmp_path, monkeypatch):
     folder = Outputs(tmp_path).tables
     folder.mkdir(parents=True)
     return folder
+
+
+def test_the_studies_are_those_of_the_profile_that_the_rendered_notebooks_show(tables, tmp_path) -> None:
+    rendered = Outputs(tmp_path).rendered
+    rendered.mkdir(parents=True)
+    path = rendered / "02_generator_tuner_described.ipynb"
+    with pytest.raises(answer.AnswerError, match=r"02_generator_tuner_described\.ipynb is missing or damaged"):
+        answer.shown()
+    cells = [nbformat.v4.new_code_cell(f'profile = "{name}"') for name in ("smoke", "default")]
+    cells[1].metadata["tags"] = ["injected-parameters"]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    assert answer.shown() == Outputs(tmp_path).studies("default")
+    path.write_text("{}")
+    with pytest.raises(answer.AnswerError, match="missing or damaged"):
+        answer.shown()
 
 
 def held(tables, shares: dict[str, float], seeds: int = 50) -> None:
@@ -41,7 +57,9 @@ def test_the_words_follow_the_intervals_of_each_problem(tables) -> None:
     )
     held(tables, {"Generator": 0.5, "GAN": 1.0}, seeds=2)
     assert answer._trained(answer.contest()) == " (2 searches each with real trainings cannot tell either from it)"
-    assert answer._in_trainings(answer.contest()).startswith(" In 2 searches each with real trainings: 50 % [")
+    assert answer._in_trainings(answer.contest()) == (  # Wilson's intervals of 1 and 2 of 2: 0.09 to 0.91, 0.34 to 1
+        " In 2 searches each with real trainings: 50 % and 100 %, each with a 95 % interval of up to 81 points."
+    )
     assert {answer.contest().words(t) for t in ("generator", "gan")} == {"not distinguishable from random search"}
 
 
@@ -61,9 +79,9 @@ def test_an_average_does_not_hide_problems_that_differ(tables) -> None:
         " (with real trainings, 100 searches each, the generator is worse than random search on all 3 problems and the "
         "GAN is better than random search on 1 and worse on 1 of 3 problems)"
     )
-    in_trainings = answer._in_trainings(found)
-    assert in_trainings.startswith(" In 100 searches each with real trainings, P: 20 % [13, 29] and 80 % [71, 87]; Q: ")
-    assert in_trainings.endswith("R: 20 % [13, 29] and 50 % [40, 60].")
+    assert answer._in_trainings(found) == (
+        " In 100 searches each with real trainings: 20 % and 20 to 80 %, each with a 95 % interval of up to 19 points."
+    )
     said = answer._where(found)
     assert "100 seeds with 20 trials" in said and "20 to 20 % and 20 to 80 % from problem to problem" in said
 

@@ -16,6 +16,7 @@ from helpers.space import SPACES, UnitCube, lstm_space, params_from_config
 from helpers.study import trial_seed
 from helpers.surrogate import Process, Surrogate, Trees
 from helpers.trial import METRICS, TrialResult
+from helpers.windows import Dataset, protocol
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -136,6 +137,9 @@ def test_other_closes_and_damage_are_refused(tmp_path, short_dataset, dataset):
     benchmark.collect(path, wanted, short_dataset, progress=False, evaluator=Worker)
     with pytest.raises(BenchmarkError, match="other closes"):
         benchmark.collect(path, wanted, dataset, progress=False, evaluator=Worker)
+    seeded = Dataset(short_dataset.prices, protocol("published", split_seed=1), max_sequence_length=20)
+    with pytest.raises(BenchmarkError, match=r"presets, not of one with \{'split_seed': 1\}"):
+        benchmark.collect(path, wanted, seeded, progress=False, evaluator=Worker)
     path.write_bytes(b"{}\n" + path.read_bytes())
     with pytest.raises(BenchmarkError, match="line 1 is damaged"):
         benchmark.read(path)

@@ -136,6 +136,30 @@ def test_a_claim_that_holds_on_the_rows_alone_is_marked():
     assert ".png) (rows alone) | G" in total and "alone" not in lower
 
 
+def test_what_was_never_trained_is_a_dash_and_what_cannot_be_decided_is_not():
+    wide = claims.judge([Part("x", Estimate(0.5, 0.1, 0.9, 5), low=0.4)])
+    none = Judgement(UNJUDGED, reason="no study generator_clean is recorded")
+    said = {"rows:clean": wide, "tuners:clean": none, "rows:described": none, "tuners:described": none}
+    line = claims.short_markdown({"total_time": said}).splitlines()[2]
+    assert line.split(" | ")[3:5] == ["rows: cannot be judged; tuners: –", "–"]
+
+
+def test_a_test_that_finds_nothing_decides_nothing():
+    found, nothing = (
+        Part("p =", Estimate(p, math.nan, math.nan, 20), high=0.05, exact=True, test=True) for p in (0.01, 0.4)
+    )
+    assert claims.judge([found]).verdict == HOLDS
+    judged = claims.judge([nothing])
+    assert judged.verdict == UNJUDGED and judged.reason.startswith("a test that finds nothing")
+
+
+def test_an_interval_of_a_share_stays_within_0_and_1():
+    cut = claims._within(Estimate(0.9, 0.7, 1.1, 5), 0.0, 1.0)
+    assert (cut.value, cut.low, cut.high, cut.n) == (0.9, 0.7, 1.0, 5)
+    assert math.isnan(claims._within(Estimate(0.5, math.nan, math.nan, 1), 0.0, 1.0).low)
+    assert set(replication.SHARES) < set(replication.FORECAST)
+
+
 def rows_under(*tables_and_readings: tuple[str, str]) -> Evidence:
     """Each table was trained under these readings alone, so that no other can be the better one."""
     numbers = {"row": 1, "seed": 0, "status": "ok", "mse": 0.1, "published_mse": 0.1}

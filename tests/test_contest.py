@@ -193,6 +193,9 @@ def test_what_is_recorded_is_not_measured_again_and_a_longer_contest_continues(t
     assert hold(path, problem, ["random"], [0], evaluations=2, train=False).equals(short.head(2))
     assert contest.recorded(path, "generator", evaluations=5).equals(longer)
     assert contest.recorded(path, "generator", evaluations=6).empty
+    hold(path, problem, ["generator"], [0], evaluations=3, jobs=1, progress=False)
+    in_order = ["random", "generator", "tpe"]  # of the catalogue, not of recording
+    assert list(dict.fromkeys(contest.recorded(path, "generator", evaluations=3)["tuner"])) == in_order
     with pytest.raises(ContestError, match=r"1 of 1 searches are not complete in c\.jsonl; run them first"):
         hold(path, problem, ["gan"], [0], evaluations=3, train=False)
 
@@ -333,6 +336,13 @@ def test_trainings_run_in_a_process_of_their_own(tmp_path):
     np.testing.assert_allclose(table["seconds"], 0.01, err_msg="processor seconds: the wall's tell of the neighbours")
     other = problems.Trained(dataset, "generator", epochs=2)
     with pytest.raises(ContestError, match="another epochs"):
+        hold(path, other, ["random"], [0], evaluations=3)
+    shuffled = (windows.Dataset(make_prices(), windows.protocol("published", split_seed=s)) for s in (0, 1))
+    problem, other = (problems.Trained(d, "generator", epochs=1, evaluator=evaluator) for d in shuffled)
+    path = contest.records_path(tmp_path, problem)
+    assert path == contest.records_path(tmp_path, other)
+    hold(path, problem, ["random"], [0], evaluations=2, jobs=1, progress=False)
+    with pytest.raises(ContestError, match="another protocol_changes"):  # the same days by name, others by the split
         hold(path, other, ["random"], [0], evaluations=3)
 
 

@@ -154,7 +154,7 @@ def test_a_tuner_that_wins_as_often_and_by_more_is_told():
     more = pd.concat([FINALS.assign(gan=even)] * 3, ignore_index=True)
     text = contest_report.standing({ONE: more}, "gan", "random", "random search")
     assert "; its errors are, in the geometric mean, 0.10 [" in text
-    assert "] times as large on Generator's space, described)" in text
+    assert "] times the other's on Generator's space, described)" in text
 
 
 def test_a_tuner_that_wins_more_often_and_by_nothing_certain_is_told():
@@ -163,7 +163,7 @@ def test_a_tuner_that_wins_more_often_and_by_nothing_certain_is_told():
     many = pd.concat([FINALS.assign(gan=often)] * 2, ignore_index=True)
     text = contest_report.standing({ONE: many}, "gan", "random", "random search")
     assert text.startswith("better than random search (P(improvement) 0.88 [0.64, 0.97]; its errors are, in the geom")
-    assert "] times as large on Generator's space, described)" in text
+    assert "] times the other's on Generator's space, described)" in text
 
 
 def test_the_answer_says_what_the_numbers_say():
@@ -181,10 +181,7 @@ def test_the_answer_says_what_the_numbers_say():
     text = answer({ONE: FINALS, TWO: FINALS}, agreement, real={ONE: FINALS.head(2)})
     assert "(2 problems, 8 paired seeds, 20 evaluations a search)" in text
     assert "real trainings (2 seeds a problem) rank the tuners" in text
-    assert (
-        "rank the tuners as the benchmark does, beyond chance, on 1 of 1 problems (rank correlation 0.90 to 0.90)"
-        in text
-    )
+    assert "rank the tuners as the benchmark does, beyond chance, on 1 of 1 problems (rank correlation 0.90)" in text
     row = (
         "| Generator's space, described | 0.90 [0.40, 1.00] (6 tuners) | 0.70 [-0.10, 1.00] (5 tuners) | GAN, place 3 |"
     )
@@ -218,7 +215,7 @@ def test_the_hybrids_aim_is_reached_or_said_where_not():
     assert "every other tuner on every problem with P(improvement) of at least 0.6: 5 of 5 pairs" in text
     worse = FINALS.assign(tpe=FINALS["hybrid"] / 2)
     text = contest_report.aim({ONE: FINALS, TWO: worse})
-    assert "reached in 9 of 10" in text and "Not on GAN's space, published: TPE 0.00 [0.00, 0.32]." in text
+    assert "reached in 9 of 10" in text and "Not reached on GAN's space, published: TPE 0.00 [0.00, 0.32]." in text
     assert "On the 1 problem that its settings were not chosen on: 4 of 5." in text
     # Its own variant does not count, and that is said.
     with_its_own = contest_report.aim({ONE: FINALS.assign(hybrid_uniform=FINALS["hybrid"])})

@@ -1,6 +1,10 @@
 """The three descriptions of the environment agree: requirements.in, requirements.lock, environment.yml."""
 
+import os
 import re
+import subprocess
+import sys
+import tomllib
 
 import pytest
 import yaml
@@ -63,3 +67,37 @@ def test_the_running_interpreter_holds_the_locked_versions():
 
     lock = locked(".".join(platform.python_version_tuple()[:2]))
     assert {name: version(name) for name in named()} == {name: lock[name] for name in named()}
+
+
+def test_the_samplers_install_by_themselves_and_work_elsewhere(copy, tmp_path):
+    """As the README says: `pip install path/to/this/folder`; here without a network, beside what is installed."""
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps", "--no-index"]
+    done = subprocess.run(
+        [*pip, "--no-build-isolation", "--target", str(tmp_path / "site"), str(copy)],
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    code = (
+        "import sys, optuna\n"
+        "from helpers.samplers import BayesianSampler, GanSampler, GeneratorSampler, HybridSampler\n"
+        "for one in (BayesianSampler, GanSampler, GeneratorSampler, HybridSampler):\n"
+        "    study = optuna.create_study(sampler=one(seed=0))\n"
+        "    study.optimize(lambda t: t.suggest_float('x', -1, 1) ** 2 + t.suggest_int('n', 1, 4), n_trials=4)\n"
+        "needless = {'tensorflow', 'keras', 'pandas', 'matplotlib', 'numba'} & set(sys.modules)\n"
+        "print(sys.modules['helpers'].__file__, needless)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(tmp_path / "site")}
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=elsewhere, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [str(tmp_path / "site" / "helpers" / "__init__.py"), "set()"]
+
+
+def test_the_samplers_needs_are_met_by_the_lock():
+    needs = tomllib.loads((paths.ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    lock = locked(CONDA_PYTHON)
+    for need in map(Requirement, needs):
+        assert need.specifier.contains(lock[canonicalize_name(need.name)]), need

@@ -111,6 +111,9 @@ def test_other_closes_budget_and_missing_records_are_refused(tmp_path, datasets)
     complete(path, trainings(), datasets, [])
     with pytest.raises(LedgerError, match="on other closes"):
         complete(path, trainings(), lambda n, p: Dataset(other, p, max_sequence_length=20), [])
+    series = datasets("s", trainings()[0].protocol).prices
+    with pytest.raises(LedgerError, match=r"other longest window \(20 instead of 25\)"):
+        complete(path, trainings(), lambda n, p: Dataset(series, p, max_sequence_length=25), [])
     with pytest.raises(LedgerError, match=r"other number of epochs \(10 instead of 3\)"):
         complete(path, trainings(), datasets, [], epochs=3)
     with pytest.raises(LedgerError, match=r"4 of 4 trainings are not recorded in b\.jsonl"):

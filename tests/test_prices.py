@@ -361,6 +361,22 @@ def test_thousands_separators_are_read_right_or_refused(whole, places):
             module._number(f"{whole:,}", ".", "here")
 
 
+def test_points_that_may_part_thousands_are_decimal_unless_closes_jump(tmp_path):
+    """Whole numbers as the Continent writes them: 987, then 1.003."""
+
+    def file(name, closes):
+        path = tmp_path / name
+        path.write_text("Date;Close\n" + "".join(f"{d};{c}\n" for (d, _), c in zip(good_rows(), closes, strict=True)))
+        return path
+
+    n = len(good_rows())
+    mixed = file("mixed.csv", [f"{987 + i:,}".replace(",", ".") for i in range(n)])
+    with pytest.raises(PricesError, match=r"lines 14 and 15: 999 and 1\.000 lie more than a factor of 100 apart"):
+        import_csv(mixed, folder=tmp_path / "raw")
+    three = import_csv(file("three.csv", [f"1.{200 + i % 700}" for i in range(n)]), folder=tmp_path / "raw")
+    assert three.close.iloc[0] == 1.2
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused_in_a_sentence(tmp_path_factory, content):

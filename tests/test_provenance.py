@@ -120,6 +120,7 @@ def test_commit_marks_changed_sources_and_only_those(project):
     assert provenance.commit(root) == clean
     (root / "helpers" / "new.py").write_text("x = 1\n")
     assert provenance.commit(root) == clean + "+"
+    assert provenance.commit(root / "helpers") == "", "a folder in a repository of something else"
 
 
 def test_commit_without_git(tmp_path, monkeypatch):

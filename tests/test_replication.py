@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -11,9 +14,12 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from optuna.samplers import RandomSampler
 
-from helpers import ledger, published, replication, study
+from helpers import faults, ledger, paths, published, replication, study
 from helpers.intervals import Estimate
+from helpers.space import GENERATOR_SPACE
+from helpers.study import trial_seed
 from helpers.trial import TrialResult
 from helpers.windows import Dataset, protocol
 
@@ -361,3 +367,71 @@ def short_prices_long():
 def test_same_rates_under_another_split() -> None:
     assert replication.with_same_rates("chronological_x10", "clean") == "clean_x10"
     assert replication.with_same_rates("shuffled", "described") == "chronological"
+
+
+TWO_STUDIES = """
+import sys, time
+from pathlib import Path
+import optuna
+from helpers import faults, replication
+from helpers.space import GENERATOR_SPACE
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+folder = Path(sys.argv[1])
+studies = [
+    replication.SeededStudy(name, lambda n: optuna.samplers.RandomSampler(seed=n), GENERATOR_SPACE, 12, 0)
+    for name in ("a", "b")
+]
+(folder / f"{sys.argv[2]}.there").touch()
+while len(list(folder.glob("*.there"))) < 2:
+    time.sleep(0.01)
+found = replication.tuner_studies(
+    studies, faults.small_dataset(), folder=folder, epochs=1, progress=False, evaluator=lambda: faults.Quick(pause=0.02)
+)
+print({name: len(records) for name, records in found.items()})
+"""
+
+
+def test_two_processes_that_run_the_same_two_studies_take_turns(tmp_path):
+    """Each holds one study's file while it waits for the other's: a further lock between them would never open."""
+    environment = os.environ | {"PYTHONPATH": str(paths.ROOT)}
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", TWO_STUDIES, str(tmp_path), name], env=environment, stdout=subprocess.PIPE, text=True
+        )
+        for name in ("one", "other")
+    ]
+    try:
+        assert [p.communicate(timeout=90)[0] for p in both] == ["{'a': 12, 'b': 12}\n"] * 2
+    finally:
+        for process in both:
+            process.kill()
+    assert all(len(study.load(name, tmp_path).trials) == 12 for name in ("a", "b"))
+
+
+def test_an_interruption_does_not_wait_for_the_studies(short_prices_long, tmp_path):
+    class Interrupting(faults.Quick):
+        closed = 0
+
+        def evaluate(self, *given, **named):
+            result = super().evaluate(*given, **named)
+            if named["seed"] == trial_seed(3, 1):
+                raise KeyboardInterrupt
+            return result
+
+        def close(self):
+            Interrupting.closed += 1
+
+    dataset = Dataset(short_prices_long, protocol("described", as_of="2030-01-01"))
+    studies = [
+        replication.SeededStudy(f"s{s}", lambda n: RandomSampler(seed=n), GENERATOR_SPACE, 1000, s)
+        for s in (1, 3, 5, 7)
+    ]
+    with pytest.raises(KeyboardInterrupt):
+        replication.tuner_studies(
+            studies, dataset, folder=tmp_path, epochs=1, progress=False, evaluator=lambda: Interrupting(pause=0.01)
+        )
+    assert Interrupting.closed >= 2
+    done = study.records(study.load("s1", tmp_path))
+    assert len(done) < 1000 and (done["status"] == "ok").all(), "no trial is recorded as failed"
+    assert not (tmp_path / "s7.journal").exists()

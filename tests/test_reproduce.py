@@ -107,6 +107,10 @@ def test_one_notebook_alone_needs_no_other():
         ({"profile": "smoke", "changes": {"as_of": "20201231"}}, ["as_of", "YYYY-MM-DD", "'20201231'"]),
         ({"profile": "smoke", "changes": {"as_of": None}}, ["as_of", "YYYY-MM-DD, not ''"]),
         ({"profile": "smoke", "changes": {"after_until": "soon"}}, ["after_until", "YYYY-MM-DD or empty, not 'soon'"]),
+        (
+            {"profile": "smoke", "changes": {"as_of": "1950-06-30"}},
+            ["leaves 124 closes of ^GSPC", "from 1955-01-"],
+        ),
         ({"profile": "smoke", "symbol": "^IXIC"}, ["^IXIC", "make data"]),
         ({"profile": "smoke", "symbol": "no symbol"}, ["'no symbol'", "^GSPC"]),
     ],
@@ -326,10 +330,19 @@ def test_without_a_network_the_packaged_series_serves_and_is_named(tmp_path, mon
         raise OSError("no network")
 
     monkeypatch.setattr(prices, "fetch_yfinance", unreachable)
-    assert "packaged with great_tables" in reproduce.fetch("^GSPC")
-    with pytest.raises(ReproduceError, match="Only \\^GSPC is packaged"):
+    said = reproduce.fetch("^GSPC")
+    assert "packaged with great_tables" in said and "no closes of ^GSPC (OSError: no network): going on" in said
+    with pytest.raises(ReproduceError, match=r"no closes of \^IXIC .*no network.*CSV=path.*Only \^GSPC"):
         reproduce.fetch("^IXIC")
     assert calls == ["^GSPC", "^IXIC"], "one attempt each"
+
+
+def test_a_contest_is_not_recorded_beside_records_on_other_closes(tmp_path):
+    records.same_closes(tmp_path, ONE, AS_OF)
+    recorded_on(tmp_path, ONE)
+    records.same_closes(tmp_path, ONE, AS_OF)
+    with pytest.raises(records.RecordsError, match=r"were made on .* and the closes at hand are .*--output"):
+        records.same_closes(tmp_path, OTHER, AS_OF)
 
 
 # --- records on other closes ----------------------------------------------------------------------------------------

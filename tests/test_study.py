@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -93,9 +94,15 @@ def test_records(tmp_path):
 
 
 def test_a_failed_trial_is_one_failed_record(tmp_path):
-    failed = go(tmp_path, trials=3, evaluator=Invented(failing={1})).trials[1]
+    result = go(tmp_path, trials=3, evaluator=Invented(failing={1}))
+    failed = result.trials[1]
     assert failed.state == TrialState.FAIL and failed.user_attrs["reason"] == "the loss was no longer finite"
     assert "mse" not in failed.user_attrs
+    frame = study.records(result)
+    assert study.failures(frame) == "1 of 3 trials failed: the loss was no longer finite"
+    assert study.failures(frame.head(1)) == "None of 1 trials failed"
+    twice = pd.concat([frame, frame.iloc[[1]].assign(reason="Killed")])
+    assert study.failures(twice) == "2 of 4 trials failed, the first of them so: the loss was no longer finite"
 
 
 def test_best_takes_the_least_mse_within_the_first_iterations(tmp_path):
@@ -196,6 +203,7 @@ def test_a_study_in_which_everything_fails_says_so(tmp_path):
     [
         ("data", {"dataset": small_dataset(scale=101.0)}),
         ("protocol", {"dataset": small_dataset("published")}),
+        ("protocol", {"dataset": Dataset(DATASET.prices, DATASET.protocol, max_sequence_length=11)}),  # other test days
         ("space", {"space": {**SPACE, "units": optuna.distributions.IntDistribution(1, 3)}}),
         ("epochs", {"epochs": 3}),
         ("seed", {"seed": 2}),
@@ -212,6 +220,34 @@ def test_other_settings_are_refused_by_name(tmp_path, what, changes, train):
     ):
         go(tmp_path, trials=3, train=train, **changes)
     assert study.journal_path("s", tmp_path).read_bytes() == before
+
+
+def test_another_engine_in_one_study_is_refused(tmp_path):
+    """`auto` means another one where TensorFlow sees a GPU."""
+
+    class By(Invented):
+        engine = "fast"
+
+        def evaluate(self, *given, **named):
+            return replace(super().evaluate(*given, **named), engine=self.engine)
+
+    evaluator = By()
+    done = go(tmp_path, trials=2, evaluator=evaluator)
+    assert [t.user_attrs["engine"] for t in done.trials] == ["fast", "fast"]
+    evaluator.engine = "keras"
+    with pytest.raises(study.StudyError, match="with the engine fast, and this one with keras: name the engine"):
+        go(tmp_path, trials=3, evaluator=evaluator)
+    evaluator.engine = "fast"
+    assert len(study.records(go(tmp_path, trials=3, evaluator=evaluator))) == 3
+
+
+def test_a_study_that_goes_on_with_other_code_says_so(tmp_path, monkeypatch, caplog):
+    go(tmp_path, trials=2)
+    monkeypatch.setattr(study.provenance, "code_hash", lambda *entries: " ".join(sorted(p.name for p in entries)))
+    go(tmp_path, trials=2)
+    assert "has changed" not in caplog.text, "it is complete"
+    go(tmp_path, trials=3)
+    assert "goes on with code that has changed" in caplog.text and "now generator.py study.py" in caplog.text
 
 
 @pytest.mark.parametrize(

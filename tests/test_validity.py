@@ -91,9 +91,9 @@ def test_08_reads_the_later_days_in_its_last_part_alone():
     assert tuned and max(tuned) < later[0], "nothing is tuned once these days are read"
     for text in texts[: later[0]]:
         used = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Attribute) and n.attr == "close"]
-        # Of a whole series, only the last day's date is asked for: to know in which year the walk ends.
+        # Of a whole series, only the dates are asked for: to know in which years the walk begins and ends.
         assert {ast.unparse(n) for n in used} <= {"days.close", "data.close"}
-        assert text.count("data.close") == text.count('f"{data.close.index[-1]:%Y-%m-%d}"')
+        assert text.count("data.close") == text.count("walk_years(data.close.index, walk_from, as_of=as_of)")
 
 
 def test_the_last_part_trains_on_all_before_and_tests_on_all_after(long_prices):
@@ -183,6 +183,19 @@ def test_the_predictable_series_can_be_forecast_as_far_as_its_law_says():
     m = forecasts.measures(close[positions], best, close[positions - 1], close[:3000])
     assert m.ratio == pytest.approx(0.55, abs=0.06)
     assert np.std(np.log(close[positions] / best)) == pytest.approx(validity.NOISE, rel=0.05)
+
+
+def test_a_walk_begins_where_closes_enough_come_before():
+    long = pd.bdate_range("1980-01-01", "2000-06-30")
+    assert validity.walk_years(long, 1990, as_of="2000-12-31") == range(1990, 2001)
+    assert validity.walk_years(long, 1990, as_of="1999-01-01") == range(1990, 1999), "one close is no year"
+    assert validity.walk_years(long, 1982, as_of="2000-12-31") == range(1985, 2001), "1,260 closes are five years"
+    short = pd.bdate_range("1996-01-01", "2000-12-29")  # 1,305: half of them come before
+    assert validity.walk_years(short, 1990, as_of="2000-12-31") == range(1999, 2001)
+    with pytest.raises(validity.ValidityError, match=r"from 2001 on has no test year: .* in 1985 and ends in 2000"):
+        validity.walk_years(long, 2001, as_of="2024-12-31")
+    with pytest.raises(validity.ValidityError, match="0 closes up to 1970-01-01"):
+        validity.walk_years(long, 2001, as_of="1970-01-01")
 
 
 def test_the_random_walk_has_no_memory():
