@@ -695,7 +695,8 @@ def test_the_promises_are_told_with_their_counts(tmp_path):
     endure.write(counts(), tmp_path / "e.csv")
     text = endure.promises(tmp_path / "e.csv")
     assert text.count("- **") == 10
-    told = [what for what, number in counts().items() if f"{number:,.0f}" in text]
+    # What can be opened is counted when it is told, whatever an older run says.
+    told = [what for what, number in (counts() | endure.safe()).items() if f"{number:,.0f}" in text]
     assert {endure.COUNTS[what][0] for what in told} == {0, *range(1, 11)}
 
 
