@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import importlib
 import itertools
 import json
 import os
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 from conftest import make_prices
 from contest_problems import ERROR, Bowl, Lethal, lesson, nothing
+from distributed import Client
 
 from helpers import contest, entrants, paths, problems, trial, windows
 from helpers.contest import ContestError, hold
@@ -368,7 +370,11 @@ def cluster(tmp_path):
             if file.exists():
                 break
             time.sleep(0.05)
-        yield json.loads(file.read_text())["address"], processes[1:]
+        address = json.loads(file.read_text())["address"]
+        with Client(address) as client:  # a worker that is still importing would find nothing left to do
+            client.wait_for_workers(2, timeout=60)
+            client.run(importlib.import_module, "contest_problems")
+        yield address, processes[1:]
     finally:
         for process in processes:
             process.kill()

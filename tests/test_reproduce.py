@@ -109,7 +109,7 @@ def test_one_notebook_alone_needs_no_other():
         ({"profile": "smoke", "changes": {"after_until": "soon"}}, ["after_until", "YYYY-MM-DD or empty, not 'soon'"]),
         (
             {"profile": "smoke", "changes": {"as_of": "1950-06-30"}},
-            ["leaves 124 closes of ^GSPC", "from 1955-01-"],
+            ["leaves 125 closes of ^GSPC", "from 1955-01-"],
         ),
         ({"profile": "smoke", "symbol": "^IXIC"}, ["^IXIC", "make data"]),
         ({"profile": "smoke", "symbol": "no symbol"}, ["'no symbol'", "^GSPC"]),
