@@ -628,7 +628,10 @@ def closes_text(caption: str, sha256: Any) -> str:
 
 def _code(sampler: optuna.samplers.BaseSampler) -> list[Path]:
     """What a study's trials depend on: this module with what it imports, and a sampler of ours."""
-    own = Path(inspect.getfile(type(sampler))).resolve()
+    try:
+        own = Path(inspect.getfile(type(sampler))).resolve()
+    except (OSError, TypeError):  # a class typed in a notebook has no file
+        return [Path(__file__)]
     return [Path(__file__), *([own] if own.is_relative_to(paths.HELPERS) else [])]
 
 

@@ -241,6 +241,18 @@ def test_another_engine_in_one_study_is_refused(tmp_path):
     assert len(study.records(go(tmp_path, trials=3, evaluator=evaluator))) == 3
 
 
+def test_a_sampler_typed_in_a_notebook_runs_though_it_has_no_file(tmp_path):
+    class Own(optuna.samplers.RandomSampler):
+        pass
+
+    Own.__module__ = "__main__"
+    sys.modules["__main__"], main = type(sys)("__main__"), sys.modules["__main__"]
+    try:
+        assert len(go(tmp_path, trials=2, sampler=Own(seed=1)).trials) == 2
+    finally:
+        sys.modules["__main__"] = main
+
+
 def test_a_study_that_goes_on_with_other_code_says_so(tmp_path, monkeypatch, caplog):
     go(tmp_path, trials=2)
     monkeypatch.setattr(study.provenance, "code_hash", lambda *entries: " ".join(sorted(p.name for p in entries)))
