@@ -377,6 +377,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (BenchmarkError, PricesError, WorkerError) as error:
         logger.error("%s", error)
         return 1
+    except OSError as error:
+        logger.error("%s: %s: use a --folder that can be written.", error.filename or folder, error.strerror or error)
+        return 1
     except KeyboardInterrupt:
         return 130
     return 0

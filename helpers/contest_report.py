@@ -480,7 +480,10 @@ def agreement_markdown(found: Mapping[Problem, Agreement]) -> str:
         "| Benchmark and real trainings | Rank correlation | Without variants of tuners | Of these farthest apart |",
         "| --- | --- | --- | --- |",
     ]
-    lines += [f"| {name_of(p)} | {shown(a.ranks)} | {shown(a.distinct)} | {a.farthest} |" for p, a in found.items()]
+    lines += [
+        f"| {name_of(p)} | {shown(a.ranks)} | {shown(a.distinct)} | {a.farthest or 'none, the same order'} |"
+        for p, a in found.items()
+    ]
     return "\n".join(lines) + "\n"
 
 

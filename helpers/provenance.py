@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import hashlib
 import logging
-import os
 import platform
 import subprocess
 import threading
@@ -206,8 +205,10 @@ def machine() -> dict[str, Any]:
 
 
 def cores() -> int:
-    """Cores that this process may use: in a container often fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores that this process may use: its affinity and a container's quota leave it often fewer than there are."""
+    import joblib
+
+    return joblib.cpu_count()
 
 
 def _processor() -> str:

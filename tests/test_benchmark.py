@@ -428,3 +428,10 @@ def test_the_command_collects_and_packs(tmp_path, monkeypatch, caplog, packaged)
     assert "other closes" in caplog.text
     with pytest.raises(SystemExit):
         benchmark.main(["--space", "gan", "--noise", "many"])
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path, monkeypatch, caplog, packaged):
+    monkeypatch.setattr("helpers.prices.load", lambda: packaged)
+    (tmp_path / "taken").write_text("a file where a folder should be")
+    assert benchmark.main(["--space", "gan", "--configs", "1", "--folder", str(tmp_path / "taken")]) == 1
+    assert "taken" in caplog.text and "use a --folder that can be written" in caplog.text
