@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 import pandas as pd
 
-from helpers import benchmark, contest_stats, paths, surrogate
+from helpers import benchmark, contest_stats, figures, paths, surrogate
 from helpers.contest_plots import Problem, name_of
 from helpers.entrants import ENTRANTS, EVALUATIONS
 from helpers.figures import LABELS, number
@@ -280,6 +280,48 @@ def lead(
     return pd.DataFrame(rows)
 
 
+def foreseen(surrogates: Mapping[Problem, surrogate.Surrogate], real: Mapping[Problem, pd.DataFrame]) -> pd.DataFrame:
+    """How far the trainings of each tuner's searches lie from what the drawn landscapes allow.
+
+    Parameters
+    ----------
+    surrogates : mapping of problem to Surrogate
+    real : mapping of problem to pandas.DataFrame
+        Searches with real trainings; see `contest.frame`. Failures are left out.
+    """
+    rows = []
+    for problem, frame in real.items():
+        if problem not in surrogates:
+            continue
+        space = lstm_space(problem[0])
+        good = frame[frame["mse"].notna()]
+        params = [
+            {name: d.to_external_repr(value) for (name, d), value in zip(space.items(), row, strict=True)}
+            for row in good[list(space)].to_numpy()
+        ]
+        good = good.assign(deviation=surrogates[problem].deviations(params, good["mse"]))
+        for tuner, mine in good.groupby("tuner", sort=False)["deviation"]:
+            rows.append(
+                {
+                    "Problem": name_of(problem),
+                    "Tuner": LABELS[tuner],
+                    "Trainings": len(mine),
+                    "Mean": mine.mean(),
+                    "Standard deviation": mine.std(),
+                    f"Below {BELOW:g}": float((mine < BELOW).mean()),
+                }
+            )
+    return pd.DataFrame(rows, columns=["Problem", "Tuner", "Trainings", *FORESEEN_FORMATS])
+
+
+BELOW = -1.96  # 2.5 % of a standard normal
+FORESEEN_FORMATS: Mapping[str, str] = {
+    "Mean": ".2f",
+    "Standard deviation": ".2f",
+    f"Below {BELOW:g}": ".0%",
+}
+
+
 def _led(frame: pd.DataFrame, tuner: str) -> pd.DataFrame:
     """P(improvement) of a tuner over every other that is not a variant of itself: `tuner` is the rival's name."""
     others = _others(frame, tuner) if tuner in frame else []
@@ -418,12 +460,15 @@ class Agreement(NamedTuple):
         Rank correlation of the mean ranks, `n` the number of tuners.
     distinct : Estimate
         The same without variants of other tuners (`ABLATIONS`), which share their fate.
+    p : float
+        Of `distinct`, that so many tuners agree as much by chance: `contest_stats.ranks_p`.
     farthest : str
         The tuner whose places are farthest apart, in words; empty without one.
     """
 
     ranks: Estimate
     distinct: Estimate
+    p: float
     farthest: str
 
 
@@ -442,6 +487,7 @@ def agreement(one: pd.DataFrame, other: pd.DataFrame) -> Agreement:
     return Agreement(
         contest_stats.rank_agreement(one[common], other[common]),
         contest_stats.rank_agreement(one[distinct], other[distinct]),
+        contest_stats.ranks_p(one[distinct], other[distinct]),
         farthest,
     )
 
@@ -451,19 +497,14 @@ def agreed(found: Mapping[Problem, Agreement]) -> str:
     if not found:
         return "no problem has both"
     said = []
-    for problem, (e, distinct, farthest) in found.items():
-        if not math.isfinite(e.value):
+    for problem, (e, distinct, p, farthest) in found.items():
+        if not math.isfinite(distinct.value):
             said.append(f"{name_of(problem)}: too few tuners or seeds to say")
             continue
-        if math.isfinite(e.low):
-            verdict = "above" if e.low > 0 else "below" if e.high < 0 else "not beyond chance different from"
-            text = f"rank correlation {e:.2f} over {e.n} tuners, {verdict} 0"
-        else:
-            few = f"too few seeds for an interval (at least {contest_stats.LEAST_SEEDS})"
-            text = f"rank correlation {e.value:.2f} over {e.n} tuners, {few}"
-        if 2 < distinct.n < e.n and math.isfinite(distinct.value):
-            shown = f"{distinct:.2f}" if math.isfinite(distinct.low) else f"{distinct.value:.2f}"
-            text += f"; {shown} over the {distinct.n} that are no variants of others"
+        few = "" if math.isfinite(distinct.low) else f", fewer than {contest_stats.LEAST_SEEDS} seeds"
+        text = f"rank correlation {distinct:.2f} over {distinct.n} tuners{few} (p {figures.p_value(p)})"
+        if distinct.n < e.n:
+            text += f", {e:.2f} with their variants"
         said.append(f"{name_of(problem)}: {text}" + (f"; farthest apart: {farthest}" if farthest else ""))
     return "; ".join(said)
 
@@ -477,12 +518,13 @@ def agreement_markdown(found: Mapping[Problem, Agreement]) -> str:
         return f"{e:.2f} ({e.n} tuners)" if math.isfinite(e.low) else f"{e.value:.2f} ({e.n} tuners, too few seeds)"
 
     lines = [
-        "| Benchmark and real trainings | Rank correlation | Without variants of tuners | Of these farthest apart |",
-        "| --- | --- | --- | --- |",
+        "| Benchmark and real trainings | Rank correlation | By chance, p | With variants of tuners | Farthest apart |",
+        "| --- | --- | --- | --- | --- |",
     ]
     lines += [
-        f"| {name_of(p)} | {shown(a.ranks)} | {shown(a.distinct)} | {a.farthest or 'none, the same order'} |"
-        for p, a in found.items()
+        f"| {name_of(problem)} | {shown(a.distinct)} | {figures.p_value(a.p)} | {shown(a.ranks)} | "
+        f"{a.farthest or 'none, the same order'} |"
+        for problem, a in found.items()
     ]
     return "\n".join(lines) + "\n"
 
@@ -557,13 +599,16 @@ def answer(
     parts = [f"with its feedback the generator is {', and '.join(fed)}"] if fed else []
     if real:
         seeds = _from_to(len(frame.dropna()) for frame in real.values())
-        alike = [a.ranks for a in agreement.values() if math.isfinite(a.ranks.low)]
+        alike = [a for a in agreement.values() if math.isfinite(a.distinct.low)]
         found = "cannot yet be compared with it"
         if alike:
-            values = sorted(e.value for e in alike if e.low > 0)
-            found = f"rank the tuners as the benchmark does, beyond chance, on {len(values)} of {len(alike)} problems"
-            if values:
-                found += f" (rank correlation {values[0]:.2f}" + (f" to {values[-1]:.2f})" if values[1:] else ")")
+            values = sorted(a.distinct.value for a in alike)
+            found = (
+                f"rank the tuners with a correlation of {values[0]:.2f}"
+                + (f" to {values[-1]:.2f}" if values[1:] else "")
+                + f" with the benchmark, more than so few may agree by chance on {sum(a.p < 0.05 for a in alike)} of "
+                f"{len(alike)} problems (variants left out, p < 0.05)"
+            )
         parts.append(f"real trainings ({seeds} seed{'s' if seeds != '1' else ''} a problem) {found}")
     else:
         parts.append("real trainings have not been recorded")

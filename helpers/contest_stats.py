@@ -16,11 +16,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from helpers.intervals import DRAWS, LEVEL, Estimate, bootstrap, proportion
+from helpers.intervals import DRAWS, LEVEL, Estimate, proportion
 
 LEAST_SEEDS = 5  # for an interval by bootstrap: two seeds give three different samples, five give 126
 EXACT = 14  # up to so many pairs, all 2^n sign flips are tried
-FLIPS = 10_000  # else so many at random
+FLIPS = 9_999  # else so many at random
+ORDERS = 50_000  # of tuners: all of up to 8, as many at random of more
 TIGHT = 200  # up to so many draws opda's tight bands take seconds; of more, order statistics give narrow ones
 
 
@@ -42,10 +43,10 @@ def results(frame: pd.DataFrame, *, evaluations: int | None = None) -> pd.DataFr
     """
     found = {}
     for tuner in dict.fromkeys(frame["tuner"]):
-        values = table(frame, tuner)
+        values, ran = table(frame, tuner), frame[frame["tuner"] == tuner].groupby("seed").size()
         last = evaluations or values.shape[1]
         best = best_so_far(values)[:, last - 1] if last <= values.shape[1] else math.nan
-        found[tuner] = pd.Series(best, index=values.index)
+        found[tuner] = pd.Series(best, index=values.index).where(ran >= last)
     return pd.DataFrame(found).sort_index()
 
 
@@ -60,12 +61,12 @@ class Band(NamedTuple):
 def median_band(values: ArrayLike, *, seed: int = 0, draws: int = DRAWS, level: float = LEVEL) -> Band:
     """Median over the rows of `values`, shape (seeds, n), with percentile bootstrap intervals over the rows.
 
-    Infinite values are allowed. With one row the interval is NaN.
+    Infinite values are allowed. With fewer rows than LEAST_SEEDS the interval is NaN.
     """
     values = np.asarray(values, dtype=float)
     with np.errstate(invalid="ignore"):
         middle = np.median(values, axis=0)
-        if len(values) < 2:
+        if len(values) < LEAST_SEEDS:
             return Band(np.full_like(middle, math.nan), middle, np.full_like(middle, math.nan))
         rng = np.random.default_rng([seed, len(values)])
         drawn = np.median(values[rng.integers(len(values), size=(draws, len(values)))], axis=1)
@@ -105,7 +106,7 @@ def at_seconds(best: ArrayLike, seconds: ArrayLike, grid: ArrayLike) -> np.ndarr
 
 
 def improvement(a: ArrayLike, b: ArrayLike) -> Estimate:
-    """P(improvement): share of the pairs in which `a` is less than `b`, a tie counting half, with Wilson's interval.
+    """P(improvement): share of the pairs in which `a` is less than `b`, a tie counting half, with an exact interval.
 
     Parameters
     ----------
@@ -152,6 +153,39 @@ def sign_flip_p(differences: ArrayLike, *, seed: int = 0, flips: int = FLIPS) ->
     return float(extreme / len(signs)) if len(d) <= EXACT else float((1 + extreme) / (1 + flips))
 
 
+def mean_interval(differences: ArrayLike, *, seed: int = 0, flips: int = FLIPS, level: float = LEVEL) -> Estimate:
+    """Mean of paired differences with the interval of means that `sign_flip_p` would not refuse.
+
+    If the differences lie symmetrically about their mean, the means of all subsets but the empty one part the line into
+    2^n pieces that hold it with equal probability (Hartigan, Using subsample values as typical values, Journal of the
+    American Statistical Association 64, 1969), and so do those of subsets drawn at random. A bootstrap's interval is
+    too short for as few pairs as trainings allow: with two it holds the mean half the time.
+
+    Parameters
+    ----------
+    differences : array_like, shape (n,)
+
+    Returns
+    -------
+    Estimate
+        NaN ends for too few pairs (five or fewer at 95 %).
+    """
+    d = np.asarray(differences, dtype=float)
+    n = len(d)
+    if not n or not np.isfinite(d).all():
+        return Estimate(math.nan, math.nan, math.nan, n)
+    if n <= EXACT:
+        subsets = np.array(list(itertools.product((0.0, 1.0), repeat=n)))[1:]
+    else:
+        subsets = np.random.default_rng([seed, n]).integers(2, size=(flips, n)).astype(float)
+        subsets = subsets[subsets.any(axis=1)]
+    means = np.sort(subsets @ d / subsets.sum(axis=1))
+    outside = math.floor((1.0 - level) / 2 * (len(means) + 1))  # of the pieces, on each side
+    if not outside:
+        return Estimate(float(d.mean()), math.nan, math.nan, n)
+    return Estimate(float(d.mean()), float(means[outside - 1]), float(means[-outside]), n)
+
+
 def holm(p: ArrayLike) -> np.ndarray:
     """Holm's adjusted p-values: all below 0.05 hold together with an error of 5 %. NaN stays and does not count."""
     p = np.asarray(p, dtype=float)
@@ -179,7 +213,8 @@ def against(finals: pd.DataFrame, rival: str, tuners: Iterable[str] | None = Non
     -------
     pandas.DataFrame
         Columns `tuner`, `seeds`, `win`, `win_low`, `win_high` (P(improvement)), `ratio`, `ratio_low`, `ratio_high`
-        (geometric mean of the tuner's result over the rival's), `p`, `p_holm`. Empty without the rival.
+        (geometric mean of the tuner's result over the rival's, see `mean_interval`), `p`, `p_holm`. Empty without the
+        rival.
     """
     rows = []
     for tuner in tuners or finals.columns:
@@ -188,7 +223,7 @@ def against(finals: pd.DataFrame, rival: str, tuners: Iterable[str] | None = Non
         pair = finals[[tuner, rival]].dropna()
         a, b = pair[tuner].to_numpy(), pair[rival].to_numpy()
         win, logs = improvement(a, b), log_differences(a, b)
-        ratio = bootstrap(np.mean, logs, seed=seed)
+        ratio = mean_interval(logs, seed=seed)
         rows.append(
             {
                 "tuner": tuner,
@@ -209,7 +244,7 @@ def pairs(
     """P(improvement) of every tuner over every rival, on average over several problems.
 
     The share is the mean over the problems. Searches with one seed are not independent of each other, so that more
-    problems are no more seeds: the shares' errors are taken to go together, and the interval is Wilson's for n seeds
+    problems are no more seeds: the shares' errors are taken to go together, and the interval is that of n seeds
     where 1 / sqrt(n) is the mean of 1 / sqrt(seeds) over the problems, as many as they have where all have as many.
 
     Parameters
@@ -415,6 +450,37 @@ def rank_agreement(one: pd.DataFrame, other: pd.DataFrame, *, seed: int = 0, dra
     ]  # fmt: skip
     low, high = np.nanquantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Estimate(value, float(low), float(high), len(tuners))
+
+
+def ranks_p(one: pd.DataFrame, other: pd.DataFrame, *, seed: int = 0) -> float:
+    """Two-sided p-value that two contests rank the tuners as if one had dealt the places out at random.
+
+    The interval of `rank_agreement` says how sure the seeds make the correlation; this, whether so few tuners could
+    agree as much by chance. Of four it is 1/12 at least.
+
+    Parameters
+    ----------
+    one, other : pandas.DataFrame
+        From `results`; the tuners that both have count.
+
+    Returns
+    -------
+    float
+        NaN with fewer than three tuners.
+    """
+    from scipy.stats import permutation_test
+
+    tuners = [t for t in one if t in other]
+    if len(tuners) < 3 or any(f[tuners].dropna().empty for f in (one, other)):
+        return math.nan
+    ranks = [mean_ranks(f[tuners]).rank().to_numpy() for f in (one, other)]
+    if min(map(np.ptp, ranks)) == 0:
+        return math.nan
+    theirs = ranks[1] - ranks[1].mean()
+    found = permutation_test(
+        (ranks[0],), lambda x, axis: x @ theirs, permutation_type="pairings", n_resamples=ORDERS, rng=seed
+    )
+    return float(found.pvalue)
 
 
 def _spearman(a: np.ndarray, b: np.ndarray) -> float:

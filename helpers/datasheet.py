@@ -180,8 +180,9 @@ What no model can predict is the noise above.
   to the compiled engine.
 - Errors in points over errors in scaled units give the range of the closes; no closes are in the files.
 - A regression is smoother, or more stepped, than the trainings it predicts, and may flatter tuners that expect that.
-  `Surrogate(space).drawn(seed)` is one landscape that may be the true one, as rough as the trainings say. A contest on
-  either is to be confirmed by real trainings.
+  `Surrogate(space).drawn(seed)` is a rougher landscape, one of those that the process leaves possible. A random table
+  has few good configurations, and where those are, trainings lie farther from the process than it allows
+  (`Surrogate.deviations`; B-tab05 of notebook 07). A contest on either is to be confirmed by real trainings.
 
 ## Licence
 

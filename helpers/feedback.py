@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from helpers.intervals import Estimate, bootstrap, proportion
+from helpers.intervals import Estimate, bootstrap
 from helpers.samplers.base import HistorySampler, Observation, configuration_key
 from helpers.samplers.gan import BATCH, ELITE, FEWEST_ELITES, WARM_UP, GanSampler, generator_inputs, scaled
 from helpers.samplers.generator import GeneratorSampler
@@ -162,10 +162,20 @@ def directions(
     return pd.DataFrame(rows, columns=["tuner", "seed", "iteration", "cosine", "length"])
 
 
-def mean_cosine(found: pd.DataFrame, tuner: str) -> Estimate:
-    """Mean over the seeds of a search's mean cosine, with a bootstrap interval over the seeds."""
-    by_seed = found[found["tuner"] == tuner].groupby("seed")["cosine"].mean().dropna()
-    return bootstrap(np.mean, by_seed.to_numpy())
+def mean_cosine(found: pd.DataFrame, tuner: str, less: str = "") -> Estimate:
+    """Mean over the seeds of a search's mean cosine, with a bootstrap interval over the seeds.
+
+    Parameters
+    ----------
+    found : pandas.DataFrame
+        From `directions`.
+    tuner : str
+    less : str
+        Another tuner, whose mean with the same seed is taken off.
+    """
+    by_seed = found.groupby(["tuner", "seed"])["cosine"].mean().unstack("tuner")
+    mine = by_seed.get(tuner, pd.Series(dtype=float))
+    return bootstrap(np.mean, (mine - by_seed[less] if less else mine).dropna().to_numpy())
 
 
 # What the GAN's parts know.
@@ -205,11 +215,11 @@ class Calibration:
     ----------
     table : pandas.DataFrame
         One row a bin of probability: `said` (mean), `share`, `low`, `high` (of proposals that turned out to be among
-        the best so far), `n`.
+        the best so far; interval over the searches), `n`.
     brier : float
         Mean squared difference of probability and outcome.
     base : Estimate
-        Share of all proposals that turned out to be among the best.
+        Share of all proposals that turned out to be among the best; interval over the searches.
     rank : Estimate
         P(a proposal that turned out well had the greater probability): 1/2 says that the discriminator knows nothing.
         Over all pairs of one search; interval over the searches.
@@ -242,15 +252,26 @@ def calibration(frame: pd.DataFrame, tuner: str = "gan") -> Calibration:
         if above.size:
             ranks.append(float(np.mean((above > 0) + 0.5 * (above == 0))))
     p, outcome = (np.concatenate([np.empty(0), *parts]) for parts in (said, good))
-    place = np.minimum((p * BINS).astype(int), BINS - 1)
+    places = [np.minimum((of_one * BINS).astype(int), BINS - 1) for of_one in said]
+    place = np.concatenate([np.empty(0, dtype=int), *places])
     rows = []
     for k in np.unique(place):
         inside = place == k
-        share = proportion(int(outcome[inside].sum()), int(inside.sum()))
-        rows.append((float(p[inside].mean()), share.value, share.low, share.high, share.n))
+        share = _share([w[at == k] for w, at in zip(good, places, strict=True)])
+        rows.append((float(p[inside].mean()), share.value, share.low, share.high, int(inside.sum())))
     return Calibration(
         pd.DataFrame(rows, columns=["said", "share", "low", "high", "n"]),
         float(np.mean((p - outcome) ** 2)) if len(p) else math.nan,
-        proportion(int(outcome.sum()), len(outcome)),
+        _share(good),
         bootstrap(np.mean, np.array(ranks)),
+    )
+
+
+def _share(outcomes: list[np.ndarray]) -> Estimate:
+    """The share of what is true in all searches together; proposals of one search are alike, so searches are drawn."""
+    found = [w for w in outcomes if len(w)]
+    return bootstrap(
+        lambda hits, all_, axis: hits.sum(axis=axis) / all_.sum(axis=axis),
+        [w.sum() for w in found],
+        [len(w) for w in found],
     )

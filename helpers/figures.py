@@ -215,6 +215,11 @@ def thousands() -> ticker.FuncFormatter:
     return ticker.FuncFormatter(lambda value, _: f"{value:,g}".replace("-", "−"))
 
 
+def p_value(p: float) -> str:
+    """A p-value as text: 0.031, 0.21, < 0.001."""
+    return "–" if math.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
 def number(value: float, digits: int = 3) -> str:
     """`value` to so many significant digits, without an exponent: 0.0000225, 1,750, 33.6."""
     if not math.isfinite(value):
@@ -333,6 +338,7 @@ ITEMS: Mapping[str, Item] = {
     "B-tab02": Item("B", "Every tuner against random search and against the best", 7),
     "B-tab03": Item("B", "Tuners without one of their parts", 7),
     "B-tab04": Item("B", "The hybrid's lead, by kind of surrogate", 7),
+    "B-tab05": Item("B", "Trainings beside what the drawn landscapes allow", 7),
     "V-fig01": Item("V", "What each leak buys", 8),
     "V-fig02": Item("V", "Does the forecast follow the close? Correlations of changes by lag", 8),
     "V-fig03": Item("V", "The last 100 days with yesterday's close under the forecast", 8),

@@ -99,8 +99,18 @@ def bootstrap(
     return Estimate(value, low, high, n)
 
 
-def proportion(successes: int, n: int, *, level: float = LEVEL) -> Estimate:
-    """A share with Wilson's score interval, which holds for few trials and for shares of 0 and 1 as well.
+def proportion(successes: float, n: int, *, level: float = LEVEL) -> Estimate:
+    """A share with Clopper and Pearson's exact interval, which covers the truth with `level` or more for every n.
+
+    Verdicts hang on its ends. Wilson's, which is shorter, covers less with some n: of fair coins thrown 8 or 16 times,
+    7 or 8 % would be called unfair.
+
+    Parameters
+    ----------
+    successes : float
+        Draws may count half.
+    n : int
+    level : float
 
     Raises
     ------
@@ -111,13 +121,12 @@ def proportion(successes: int, n: int, *, level: float = LEVEL) -> Estimate:
         raise ValueError(f"successes must lie between 0 and {n}, not {successes}.")
     if n == 0:
         return Estimate(math.nan, math.nan, math.nan, 0)
-    from scipy.stats import norm
+    from scipy.special import betaincinv
 
-    z, p = float(norm.ppf(0.5 + level / 2)), successes / n
-    centre, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    low, high = (centre - half) / (1 + z * z / n), (centre + half) / (1 + z * z / n)
-    # The ends are 0 and 1 there exactly; rounding would make them 6e-18.
-    return Estimate(p, max(0.0, low) if successes else 0.0, min(1.0, high) if successes < n else 1.0, n)
+    tail, failures = (1.0 - level) / 2, n - successes
+    low = float(betaincinv(successes, failures + 1, tail)) if successes else 0.0
+    high = float(betaincinv(successes + 1, failures, 1.0 - tail)) if failures else 1.0
+    return Estimate(successes / n, low, high, n)
 
 
 def permutation_p(

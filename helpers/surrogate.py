@@ -7,8 +7,9 @@ steps. Both are fitted by scikit-learn when the benchmark is loaded, to the loga
 `cross_validate` says how far their predictions are from trainings that they have not seen.
 
 A regression is smoother than what it predicts: its valleys are too shallow, and it has no ridges between them that the
-trainings did not show. `Surrogate(space).drawn(seed)` is a landscape as rough as the true one may be: a function drawn
-from the process's posterior, which differs from the mean by what the trainings leave open.
+trainings did not show. `Surrogate(space).drawn(seed)` is a rougher landscape: a function drawn from the process's
+posterior, which differs from the mean by what the trainings leave open. The process is as smooth in one place as in
+another, and the errors are not: `Surrogate.deviations` says how far trainings lie from what it allows.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from __future__ import annotations
 import copy
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from optuna.distributions import IntDistribution
 
 from helpers import benchmark
@@ -89,6 +91,38 @@ class Process:
         """A function from the posterior, always the same for one seed."""
         return Drawn(self, np.random.default_rng([seed, 5]))
 
+    def covariance(self) -> np.ndarray:
+        """Of the fitted measurements, scaled, shape (n, n): the kernel and, on the diagonal, the noise."""
+        found = self.amplitude * np.array([self._near(point) for point in self.points])
+        found[np.diag_indices(len(found))] += self.noise
+        return found
+
+    def deviations(self, u: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """How far measurements lie from their posterior mean, in posterior standard deviations (noise counted).
+
+        Were they made of what the process is made of, they would be standard normal: the check of its smoothness.
+
+        Parameters
+        ----------
+        u : numpy.ndarray, shape (m, d)
+        y : numpy.ndarray, shape (m,)
+
+        Returns
+        -------
+        numpy.ndarray, shape (m,)
+        """
+        from scipy.linalg import cho_factor, cho_solve
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(1):
+            near = self.amplitude * np.array([self._near(point) for point in u * self.scales]).reshape(
+                -1, len(self.points)
+            )
+            factor = cho_factor(self.covariance(), lower=True)
+            mean = near @ cho_solve(factor, self.values)
+            known = np.einsum("ij,ji->i", near, cho_solve(factor, near.T))
+        return ((y - self.mean) / self.spread - mean) / np.sqrt(self.amplitude - known + self.noise)
+
 
 class Drawn:
     """One function from the posterior of a process.
@@ -118,10 +152,8 @@ class Drawn:
         self.waves = rng.standard_normal(FEATURES) * math.sqrt(2.0 * process.amplitude / FEATURES)
         with threadpool_limits(1):  # sums in one order: the same numbers again
             prior = np.cos(process.points @ self.frequencies.T + self.phases) @ self.waves
-            covariance = process.amplitude * np.array([process._near(point) for point in process.points])
-            covariance[np.arange(n), np.arange(n)] += process.noise
             missing = process.values - prior - math.sqrt(process.noise) * rng.standard_normal(n)
-            self.weights = process.amplitude * cho_solve(cho_factor(covariance, lower=True), missing)
+            self.weights = process.amplitude * cho_solve(cho_factor(process.covariance(), lower=True), missing)
 
     def at(self, u: np.ndarray) -> float:
         """The function at a point, shape (d,)."""
@@ -198,18 +230,23 @@ class Regression:
         """The prediction at a point, shape (d,)."""
         return sum(member.at(u) for member in self.members) / len(self.members)
 
-    def draw(self, seed: int) -> Drawn:
-        """A function from the process's posterior.
+    @property
+    def process(self) -> Process:
+        """The Gaussian process.
 
         Raises
         ------
         ValueError
-            If there is no process.
+            If there is none.
         """
         for member in self.members:
             if isinstance(member, Process):
-                return member.draw(seed)
+                return member
         raise ValueError("Trees have no posterior to draw a function from; the models mixed and process have one.")
+
+    def draw(self, seed: int) -> Drawn:
+        """A function from the process's posterior."""
+        return self.process.draw(seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -344,7 +381,7 @@ class Surrogate:
         """The same benchmark with one possible landscape of the errors: a function drawn from the process's posterior.
 
         Seconds and failures stay as predicted. Where many trainings are near, the landscape is that of the mean; where
-        there are none it goes up and down as errors do between configurations.
+        there are none it goes up and down as it does elsewhere.
 
         Raises
         ------
@@ -358,6 +395,25 @@ class Surrogate:
     def mse(self, config: LstmConfig | Mapping[str, Any]) -> float:
         """Predicted MSE, scaled units, of a configuration or of parameters of the space."""
         return 10.0 ** self._mse.at(self._point(config))
+
+    def deviations(self, configs: Iterable[LstmConfig | Mapping[str, Any]], mse: ArrayLike) -> np.ndarray:
+        """How far trainings lie from what the drawn landscapes allow, in standard deviations; see `Process.deviations`.
+
+        Parameters
+        ----------
+        configs : iterable of LstmConfig or of mapping
+        mse : array_like, shape (m,)
+            Their errors, scaled units, none NaN.
+
+        Raises
+        ------
+        ValueError
+            If the model has no process.
+        """
+        if isinstance(self._mse, Drawn):
+            raise ValueError("A drawn landscape is a single one; ask the surrogate that it was drawn from.")
+        u = np.array([self._point(config) for config in configs]).reshape(-1, len(self._cube))
+        return self._mse.process.deviations(u, np.log10(np.asarray(mse, dtype=float)))
 
     def seconds(self, config: LstmConfig | Mapping[str, Any]) -> float:
         """Predicted processor seconds of the training, on the average of the benchmark's machines."""

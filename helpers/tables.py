@@ -154,7 +154,7 @@ def _text(value: object, spec: str) -> str:
     if (digits := _DIGITS.fullmatch(spec)) and isinstance(value, Real):
         return figures.number(float(value), int(digits[1]))
     if spec == "p" and isinstance(value, Real):
-        return "< 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+        return figures.p_value(float(value))
     if spec and isinstance(value, Real) and not isinstance(value, bool):
         return format(value, spec)
     if isinstance(value, Integral) or not isinstance(value, Real):

@@ -252,6 +252,22 @@ def test_drawn_functions_have_the_posteriors_mean_and_deviation():
     assert process.draw(7).at(at[0]) == found[7, 0] and len(np.unique(found[:, 0])) == 400
 
 
+def test_what_the_process_draws_deviates_by_one_and_what_is_rougher_by_more():
+    rng = np.random.default_rng(5)
+    x, at = rng.random((60, 2)), rng.random((400, 2))
+    process = Process(x, np.sin(6 * x[:, 0]) + x[:, 1] + rng.normal(0, 0.1, 60))
+    error = process.spread * math.sqrt(process.noise)
+    drawn = np.array([[f.at(u) for u in at[:20]] for f in map(process.draw, range(200))])
+    drawn += rng.normal(0, error, drawn.shape)
+    found = np.array([process.deviations(at[:20], y) for y in drawn])
+    assert abs(found.mean()) < 0.1 and found.std() == pytest.approx(1.0, abs=0.1)
+    rough = np.array([process.at(u) for u in at]) + 10 * error * np.sign(np.sin(200 * at[:, 0]))
+    assert process.deviations(at, rough).std() > 5
+    # Far from all that is known, nothing is known but the mean, the amplitude and the noise.
+    far = process.deviations(np.array([[1e3, 1e3]]), np.array([process.mean + 2 * process.spread]))
+    assert far == pytest.approx(2 / math.sqrt(process.amplitude + process.noise))
+
+
 def test_a_drawn_function_is_as_steep_as_the_kernel_says():
     """Mean square of the differences over a short way, prior alone: 2 (k(0) - k(r)) of the Matern kernel."""
     far = np.full((2, 1), 50.0)
@@ -316,6 +332,11 @@ def test_a_drawn_landscape_is_an_objective_near_the_mean_where_much_is_known(mad
     assert study.best_value == one.mse(study.best_params) != made_up.mse(study.best_params)
     with pytest.raises(ValueError, match="Trees have no posterior"):
         Surrogate("generator", model="trees", folder=folder).drawn(0)
+    expected = np.array([10 ** made_up._mse.process.at(made_up._point(c)) for c in configs])
+    assert np.allclose(made_up.deviations(configs, expected), 0.0, atol=1e-6)
+    assert (made_up.deviations(configs, expected / 2) < 0).all() and made_up.deviations([], []).shape == (0,)
+    with pytest.raises(ValueError, match="ask the surrogate that it was drawn from"):
+        one.deviations(configs, logs[0])
 
 
 def test_noise_is_that_of_the_repeats_and_belongs_to_the_trial(folder, made_up):

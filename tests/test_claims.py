@@ -282,13 +282,13 @@ def test_the_better_best_is_judged_over_the_seeds_of_the_rows():
             }
             for t, mse in (("generator", generator), ("bayesian", bayesian))
             for row in (1, 2)
-            for seed in range(5)
+            for seed in range(6)  # of five that agree, one in 16 would do so by chance
         ]
         return pd.DataFrame(rows)
 
     for numbers, verdict in (((0.1, 0.2), HOLDS), ((0.2, 0.1), FAILS)):
         parts = claim.parts(Evidence(replayed(*numbers)), "rows:published")
-        assert claims.judge(parts).verdict == verdict and parts[0].estimate.n == 5
+        assert claims.judge(parts).verdict == verdict and parts[0].estimate.n == 6
 
 
 def test_the_better_best_does_not_depend_on_the_bayesian_stop_rule():
@@ -322,7 +322,7 @@ def test_rows_of_two_tables_are_compared_under_equal_learning_rates():
             for t in ("generator", "bayesian")
             for ten in (False, True)
             for row in (1, 2)
-            for seed in range(5)
+            for seed in range(6)
         ]  # fmt: skip
         return Evidence(pd.DataFrame(rows))
 

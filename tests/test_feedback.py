@@ -69,6 +69,8 @@ def test_an_honest_gradient_is_told_from_one_that_knows_nothing():
     assert len(found) == 2 * 12 * 25 and found["iteration"].max() == 25
     honest, zero = (feedback.mean_cosine(found, name) for name in makers)
     assert honest.low > 0.0 > zero.high, "feedback zero shrinks the outputs: away from the upper ends"
+    difference = feedback.mean_cosine(found, "honest", less="zero")
+    assert difference.value == pytest.approx(honest.value - zero.value) and difference.low > 0.0 and difference.n == 12
     assert found["cosine"].abs().max() <= 1 + 1e-9 and (found["length"] >= 0).all()
 
 
@@ -103,7 +105,9 @@ def test_the_calibration_of_a_search_made_by_hand():
     assert found.table["n"].tolist() == [3, 2]
     assert found.table["said"].tolist() == pytest.approx([(0.15 + 0.12 + 0.14) / 3, 0.95])
     assert found.table["share"].tolist() == pytest.approx([1 / 3, 1.0])
-    assert (found.base.value, found.base.n) == (3 / 5, 5)
+    assert (found.base.value, found.base.n) == (3 / 5, 1) and math.isnan(found.base.low), "one search, not five"
+    two = feedback.calibration(searches(rows + [("gan", 1, *row[2:]) for row in rows]))
+    assert two.table["n"].tolist() == [6, 4] and two.table["low"].tolist() == pytest.approx([1 / 3, 1.0])
     assert found.rank.value == pytest.approx(5 / 6), "of six pairs of a good and a bad one, five in the right order"
     assert found.brier == pytest.approx(np.mean([0.08**2, 0.15**2, 0.02**2, 0.12**2, 0.86**2]))
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom, binomtest
 
 from helpers import intervals
 
@@ -43,10 +44,24 @@ def test_bad_samples_are_said():
         intervals.proportion(4, 3)
 
 
-def test_wilsons_interval_by_hand():
-    e = intervals.proportion(1, 1)  # (1 + z²/2 ± z²/2 / ...) / (1 + z²): lower end 1 / (1 + z²)
-    assert e.low == pytest.approx(1 / (1 + 1.959964**2), abs=1e-6) and e.high == pytest.approx(1.0)
-    assert intervals.proportion(0, 10).low == 0.0 and intervals.proportion(0, 10).high > 0.2
+def test_the_exact_interval_by_hand():
+    """With all of n successes the lower end is the p for which p^n is 2.5 %; scipy has the rest."""
+    assert intervals.proportion(1, 1).low == pytest.approx(0.025)
+    assert intervals.proportion(3, 3).low == pytest.approx(0.025 ** (1 / 3))
+    assert intervals.proportion(0, 10).high == pytest.approx(1 - 0.025**0.1)
+    for k, n in ((7, 8), (41, 100), (10, 20)):
+        theirs = binomtest(k, n).proportion_ci(method="exact")
+        e = intervals.proportion(k, n)
+        assert (e.low, e.high) == pytest.approx((theirs.low, theirs.high))
+    half = intervals.proportion(4.5, 8)  # one draw among eight pairs lies between both decisions
+    assert intervals.proportion(4, 8).low < half.low < intervals.proportion(5, 8).low
+
+
+def test_a_fair_coin_is_called_unfair_in_one_of_twenty_at_most():
+    for n in (*range(1, 60), 100):
+        ends = [intervals.proportion(k, n) for k in range(n + 1)]
+        called = [k for k, e in enumerate(ends) if not e.low <= 0.5 <= e.high]
+        assert binom.pmf(called, n, 0.5).sum() <= 0.05
 
 
 def test_a_sorted_series_is_no_accident_and_a_constant_one_is():
