@@ -456,3 +456,19 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path, monkeypatch, 
     (tmp_path / "taken").write_text("a file where a folder should be")
     assert benchmark.main(["--space", "gan", "--configs", "1", "--folder", str(tmp_path / "taken")]) == 1
     assert "taken" in caplog.text and "use a --folder that can be written" in caplog.text
+
+
+def test_noise_is_drawn_from_configurations_with_about_the_same_error():
+    from helpers.surrogate import NEIGHBOURS, Noise
+
+    noise = Noise(np.arange(40.0), [np.array([float(k)]) for k in range(40)])
+    rng = np.random.default_rng(0)
+    assert {noise.draw(0.0, rng) for _ in range(300)} == set(map(float, range(NEIGHBOURS)))
+
+
+def test_cross_validation_predicts_what_it_was_not_fitted_to(folder):
+    from helpers import surrogate
+
+    found = surrogate.cross_validate("generator", folds=4, folder=folder).set_index(["target", "model"])
+    print(found)
+    assert found.loc[("mse", "trees"), "rmse"] > 0.1  # the noise; fitted to, trees have half of it

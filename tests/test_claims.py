@@ -377,3 +377,94 @@ def test_gather_reads_studies_of_the_same_data_alone(tmp_path):
     other = Dataset(prices, protocol("described", as_of="2002-12-31"))
     evidence = claims.gather(tmp_path, pd.DataFrame(), {"described": other})
     assert not evidence.runs and "other data" in evidence.absent["generator", "described"]
+
+
+def tuners(**runs):
+    """Evidence of searches under *described*, by tuner."""
+    return Evidence(pd.DataFrame(), {(k, "described"): v for k, v in runs.items()})
+
+
+def verdict(key, ev):
+    """What a claim's key is judged by the tuners under *described*."""
+    claim = next(c for c in claims.CLAIMS if c.key == key)
+    return claims.judge(claim.parts(ev, "tuners:described")).verdict
+
+
+def runs(mse, n=20, **columns):
+    """Five equal searches."""
+    return [
+        pd.DataFrame({"iteration": range(1, n + 1), "mse": mse, "seconds": 1.0, "sampler_seconds": 0.0, **columns})
+    ] * 5
+
+
+def about(**values):
+    """Evidence of forecasts whose statistics are known to a hundredth."""
+    e = {k: Estimate(v, v - 0.01, v + 0.01, 5) for k, v in values.items()}
+    return Evidence(pd.DataFrame(), forecasts={(t, "described"): e for t in ("generator", "gan")})
+
+
+@pytest.mark.parametrize(
+    ("key", "yes", "no"),
+    [
+        ("lag", about(lag_1_less_0=0.5), about(lag_1_less_0=-0.5)),
+        ("smooth", about(roughness=0.5), about(roughness=1.5)),
+        ("towards_mean", about(slope=0.5), about(slope=1.5)),
+        ("direction", about(direction=0.6), about(direction=0.4)),
+        ("underestimates", about(share_under=0.7, residual_mean=5.0), about(share_under=0.3, residual_mean=-5.0)),
+        ("residuals", about(within_50=0.7, residual_skew=0.5), about(within_50=0.3, residual_skew=-0.5)),
+        ("feedback", tuners(generator=runs(0.1), zero=runs(0.2)), tuners(generator=runs(0.2), zero=runs(0.1))),
+        (
+            "iteration_time",
+            tuners(generator=runs(0.1), bayesian=runs(0.1, seconds=2.0)),
+            tuners(generator=runs(0.1, seconds=2.0), bayesian=runs(0.1)),
+        ),
+        (
+            "total_time",
+            tuners(generator=runs(0.1), bayesian=runs(0.1, n=30)),
+            tuners(generator=runs(0.1), bayesian=runs(0.1, n=10)),
+        ),
+        (
+            "rising_time",
+            tuners(bayesian=runs(0.1, seconds=np.arange(20.0))),
+            tuners(bayesian=runs(0.1, seconds=-np.arange(20.0))),
+        ),
+        ("gan_r2", tuners(gan=runs(0.1, r2=[-1.0] * 6 + [0.5] * 8 + [0.95] * 6)), tuners(gan=runs(0.1, r2=[0.5] * 20))),
+        (
+            "steadier_mse",
+            tuners(generator=runs([0.1, 0.11] * 10), bayesian=runs([0.1, 0.5] * 10)),
+            tuners(generator=runs([0.1, 0.5] * 10), bayesian=runs([0.1, 0.11] * 10)),
+        ),
+        ("lower_mse", tuners(generator=runs(0.1), bayesian=runs(0.2)), tuners(generator=runs(0.2), bayesian=runs(0.1))),
+    ],
+)
+def test_a_claim_holds_where_its_words_are_true_and_not_where_the_opposite_is(key, yes, no):
+    assert (verdict(key, yes), verdict(key, no)) == (HOLDS, FAILS)
+
+
+def test_ties_are_half_a_win():
+    assert claims._superiority(np.array([1.0, 2.0]), np.array([1.0, 3.0])) == (0.5 + 1 + 0 + 1) / 4
+
+
+def test_runs_of_unlike_length_are_judged_over_the_shortest():
+    longer = [
+        pd.DataFrame({"iteration": range(1, n + 1), "mse": [0.5] * 4 + [0.1] + [0.5] * 25 + [0.01] * (n - 30)})
+        for n in (30, 40, 40, 40, 40)
+    ]
+    claim = next(c for c in claims.CLAIMS if c.key == "within_20")
+    (part,) = claim.parts(tuners(generator=longer), "tuners:described")
+    assert part.estimate.value == 1.0 and "30 iterations" in part.text
+
+
+def test_a_search_that_gives_up_counts_as_one_more_than_tried():
+    ev = tuners(generator=[runs([0.5, 0.1] + [0.5] * 18)[0]] * 3, bayesian=[runs(0.9, n=50)[0]] * 3)
+    claim = next(c for c in claims.CLAIMS if c.key == "iterations")
+    (part,) = claim.parts(ev, "tuners:described")
+    assert part.estimate.value == pytest.approx(51 / 2)
+
+
+def test_rows_are_medians_over_the_seeds():
+    made = [
+        {"table": "gan", "reading": "shuffled", "row": 1, "seed": s, "status": "ok", "mse": m, "published_mse": 1.0}
+        for s, m in enumerate([1.0, 2.0, 90.0])
+    ]
+    assert Evidence(pd.DataFrame(made)).rows("gan", "published")["mse"].tolist() == [2.0]

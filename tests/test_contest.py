@@ -22,8 +22,10 @@ from distributed import Client
 from helpers import contest, entrants, paths, problems, trial, windows
 from helpers.contest import ContestError, hold
 from helpers.entrants import Run, Task, play
-from helpers.problems import Measurement
+from helpers.problems import Measurement, Problem, Trained
+from helpers.samplers import GeneratorSampler
 from helpers.space import SPACES, UnitCube, config_from_params, lstm_space
+from helpers.windows import Dataset, protocol
 
 FAST = [name for name in entrants.ENTRANTS if not name.startswith("bayesian") and name != "hybrid"]
 TASK = Task("generator", 3, "generator", "described")
@@ -424,3 +426,68 @@ def test_a_scheduler_that_does_not_answer_is_said_in_one_sentence(tmp_path):
 def test_the_middle_of_the_bowl_is_its_bottom():
     middle = config_from_params(UnitCube(lstm_space("generator")).decode(np.full(6, 0.5)))
     assert Bowl().mse(middle) == pytest.approx(ERROR, abs=0.02)
+
+
+class BySeed(Bowl):
+    """What is measured depends on the seed, as a training does."""
+
+    @contextlib.contextmanager
+    def opened(self):
+        with super().opened() as measure:
+            yield lambda config, seed: measure(config, seed)._replace(mse=1.0 + seed)
+
+
+@pytest.mark.parametrize("searches_at_once", [1, 8])
+def test_a_result_serves_its_own_seed_alone(tmp_path, monkeypatch, searches_at_once):
+    monkeypatch.setattr(contest, "TOGETHER", searches_at_once)
+
+    def same(seed, space):  # proposes the same for every seed
+        return GeneratorSampler(seed=0, space=space)
+
+    monkeypatch.setattr(entrants, "ENTRANTS", {**entrants.ENTRANTS, "generator": same})
+    table = contest.hold(
+        tmp_path / "c.jsonl", BySeed(reuse=True), ["generator"], [0, 1, 2], evaluations=1, jobs=1, progress=False
+    )
+    assert table["mse"].tolist() == [1.0, 2.0, 3.0]
+
+
+def test_a_contest_of_another_engine_is_another(tmp_path, short_prices):
+    d = Dataset(short_prices, protocol("described"), max_sequence_length=20)
+    one, other = (Trained(d, "generator", engine=e).identity for e in ("fast", "keras"))
+    assert one != other
+
+
+def test_a_contest_whose_workers_are_always_killed_ends(tmp_path, monkeypatch):
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    class Pool:
+        def __init__(self, **_):
+            pass
+
+        def __call__(self, calls):
+            Pool.made += 1
+            assert Pool.made < 9, "it goes on for ever"
+            next(iter(calls))
+            raise TerminatedWorkerError("killed")
+            yield  # what it hands out would be results
+
+    Pool.made = 0
+    monkeypatch.setattr("joblib.Parallel", Pool)
+    with pytest.raises(ContestError, match=r"killed 4 times in a row"):
+        contest.hold(tmp_path / "c.jsonl", Bowl(), ["random"], [0], evaluations=2, jobs=2, progress=False)
+
+
+@pytest.mark.parametrize("space", ["generator", "gan"])
+@pytest.mark.parametrize("tuner", [t for t in entrants.ENTRANTS if not t.startswith("bayesian")])
+def test_the_committed_searches_are_proposed_again(tuner, space):
+    """A sampler that proposes something else than it did is another tuner than the one that is reported."""
+
+    class Unmeasured(Problem):
+        @contextlib.contextmanager
+        def opened(self):
+            yield None
+
+    path = paths.outputs().studies("full") / f"contest_surrogate_{space}_described_drawn.jsonl"
+    done = contest.read(path)[tuner, 0]
+    task, problem = Task(tuner, 0, space, "described"), Unmeasured(space, "described", identity={})
+    play(task, problem, len(done), done=done)

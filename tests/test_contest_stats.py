@@ -227,3 +227,15 @@ def test_two_contests_agree_if_their_tuners_rank_alike():
         "a": 1.25,
         "b": 1.75,
     }
+
+
+def test_a_drawn_p_is_never_zero():
+    assert cs.sign_flip_p(np.ones(40)) == 1 / (1 + cs.FLIPS)
+
+
+def test_each_interval_of_the_curve_is_at_bonferronis_level():
+    values, n = np.random.default_rng(0).random(1000), np.arange(1, 21)
+    q = 1 - 0.5 ** (1 / n)
+    low, high = cs.order_limits(values, q, level=1 - 0.05 / 20)
+    curve = cs.random_curve(values, n)
+    assert (curve.low == low).all() and (curve.high == high).all()

@@ -173,3 +173,11 @@ def test_explained(walk):
     assert f.explained(0.3 * y + 7, y) == pytest.approx(1)
     assert f.explained(np.random.default_rng(0).normal(size=500), y) < 0.05
     assert math.isnan(f.explained(np.ones(500), y))
+
+
+def test_arima_is_fitted_to_the_closes_before_the_first_target():
+    walk = 100 * np.exp(np.cumsum(np.random.default_rng(0).normal(0, 0.01, 400)))
+    other = walk.copy()
+    other[300:] *= 3.0
+    first = [f.arima(c, [300, 301], orders=((1, 1),)) for c in (walk, other)]
+    assert first[0].aic == first[1].aic and first[0].forecasts[0] == pytest.approx(first[1].forecasts[0], rel=1e-12)

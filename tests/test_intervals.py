@@ -82,3 +82,11 @@ def test_the_interval_lies_within_the_sample(values):
 def test_none_and_all_have_exact_ends():
     for n in (1, 7, 50):
         assert intervals.proportion(0, n).low == 0.0 and intervals.proportion(n, n).high == 1.0
+
+
+def test_the_level_of_an_interval_is_that_asked_for():
+    from helpers import intervals
+
+    x = np.random.default_rng(0).normal(size=200)
+    a, b = (intervals.bootstrap(np.mean, x, level=level) for level in (0.5, 0.99))
+    assert a.high - a.low < 0.5 * (b.high - b.low)

@@ -249,3 +249,12 @@ def test_a_failing_worker_ends_the_others(tmp_path, datasets):
     with pytest.raises(KeyboardInterrupt):
         complete(tmp_path / "a.jsonl", trainings(), datasets, [], jobs=2, evaluator=lambda: Watched([], 0))
     assert len(closed) == 2
+
+
+def test_another_engine_is_refused(tmp_path, short_prices):
+    def datasets(_, p):
+        return Dataset(short_prices, p, max_sequence_length=20)
+
+    complete(tmp_path / "a.jsonl", trainings(), datasets, [])
+    with pytest.raises(ledger.LedgerError, match="other engine"):
+        complete(tmp_path / "a.jsonl", trainings(), datasets, [], engine="keras")

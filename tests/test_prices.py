@@ -536,3 +536,10 @@ def test_command_line(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(module, "fetch_yfinance", Fetch(frame_of()))
     module.main(["--symbol", "^IXIC", "--csv", ""])
     assert load("^IXIC", folder=tmp_path / "raw").source == "yfinance"
+
+
+def test_the_day_is_the_exchanges_east_of_greenwich(tmp_path):
+    close = make_prices(1300).close
+    frame = pd.DataFrame({"Close": close.to_numpy()}, index=close.index.tz_localize("Asia/Tokyo"))
+    found = download("^N225", folder=tmp_path, fetch=lambda _: frame)
+    assert list(found.close.index) == list(close.index)

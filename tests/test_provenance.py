@@ -150,3 +150,25 @@ def test_stamp_markdown_shows_the_values():
     assert text.startswith("| | |\n|---|---|\n")
     assert made["code_hash"] in text and made["packages"]["keras"] in text and "| Seeds | 7 |" in text
     assert "Profile" not in text  # what is empty is left out
+
+
+def test_what_differs_in_rendered_notebooks_alone_is_no_change_of_the_code(tmp_path):
+    import subprocess
+
+    from helpers import provenance
+
+    def git(*a):
+        subprocess.run(
+            ["git", "-c", "user.name=t", "-c", "user.email=t@e.org", *a], cwd=tmp_path, check=True, capture_output=True
+        )
+
+    (tmp_path / "notebooks" / "rendered").mkdir(parents=True)
+    page = tmp_path / "notebooks" / "rendered" / "x.ipynb"
+    page.write_text("{}")
+    git("init", "-q")
+    git("add", "-A")
+    git("commit", "-q", "-m", "x")
+    page.write_text("{} ")
+    assert not provenance.commit(tmp_path).endswith("+")
+    (tmp_path / "notebooks" / "x.py").write_text("1\n")
+    assert provenance.commit(tmp_path).endswith("+")

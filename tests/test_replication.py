@@ -12,11 +12,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import make_prices
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.samplers import RandomSampler
 
-from helpers import faults, ledger, paths, published, replication, study
+from helpers import faults, ledger, paths, prices, published, replication, study
 from helpers.intervals import Estimate
 from helpers.space import GENERATOR_SPACE
 from helpers.study import trial_seed
@@ -435,3 +436,79 @@ def test_an_interruption_does_not_wait_for_the_studies(short_prices_long, tmp_pa
     done = study.records(study.load("s1", tmp_path))
     assert len(done) < 1000 and (done["status"] == "ok").all(), "no trial is recorded as failed"
     assert not (tmp_path / "s7.journal").exists()
+
+
+def test_forecast_statistics_by_hand():
+    n = 900
+    close = pd.Series(
+        1000 + np.cumsum(np.where(np.arange(n) % 3, 10.0, -12.0)),
+        index=pd.bdate_range("2000-01-03", periods=n, name="Date"),
+        name="Close",
+    )
+    dataset = Dataset(
+        prices.Prices("T", close, "file", prices.closes_sha256(close), ""),
+        protocol("described", as_of="2030-01-01", test_from="2001-01-01"),
+        max_sequence_length=20,
+    )
+    at = dataset.test_targets("tune")
+    actual, before, days = close.to_numpy()[at], close.to_numpy()[at - 1], close.index[at]
+
+    def stat(points):
+        return replication.forecast_statistics(dataset, (points - dataset.low) / (dataset.high - dataset.low))
+
+    rising = stat(before + 1.0)  # always says up
+    assert rising["direction"] == pytest.approx(np.mean(actual > before)) != pytest.approx(0.5)
+    noise = 500 * np.sin(np.arange(len(at)))
+    assert stat(0.5 * actual + 300 + noise - np.polyval(np.polyfit(actual, noise, 1), actual))[
+        "slope"
+    ] == pytest.approx(0.5)
+    error = np.where(np.arange(len(at)) % 10 == 0, 90.0, -10.0)  # actual less forecast: a long right tail
+    assert stat(actual - error)["residual_skew"] > 1
+    last = days > days[-1] - pd.Timedelta(days=365)
+    far = stat(actual - np.where(last, 10.0, 100.0))
+    assert far["within_50_last_year"] == 1.0 and far["within_50"] == pytest.approx(last.mean())
+
+
+def test_seconds_of_the_replay_are_the_processors(tmp_path):
+    class Busy(FakeWorker):
+        def evaluate(self, *given, **named):
+            return replace(super().evaluate(*given, **named), seconds=10.0, cpu_percent=20.0)
+
+    frame = run(make_prices(900), tmp_path, tables=["gan"], readings=["shuffled"], evaluator=Busy)
+    from helpers.provenance import cores
+
+    assert frame["seconds"].to_numpy() == pytest.approx(2.0 * cores())
+
+
+def test_a_replays_limit_reaches_every_training(tmp_path):
+    class Noting(FakeWorker):
+        def evaluate(self, *given, **named):
+            limits.append(named["time_limit"])
+            return super().evaluate(*given, **named)
+
+    limits = []
+    run(make_prices(900), tmp_path, tables=["gan"], readings=["shuffled"], evaluator=Noting, time_limit=9.0)
+    assert limits and set(limits) == {9.0}
+
+
+def test_the_target_is_the_best_of_the_short_run(tmp_path):
+    dataset = Dataset(make_prices(900), protocol("described", as_of="2030-01-01"))
+
+    class Falling(FakeWorker):
+        n = 0
+
+        def evaluate(self, config, dataset, *, seed, **arguments):
+            Falling.n += 1
+            result = super().evaluate(config, dataset, seed=seed)
+            # the generator: 5, 4, 3, 2, then 1 in its long run; whatever comes afterwards 1.5
+            return replace(result, status="ok", reason="", mse=6.0 - Falling.n if Falling.n <= 5 else 1.5, r2=0.0)
+
+    planned = [
+        s
+        for s in replication.seeded_studies("described", real_seeds=1, trials=4, long_run=5, cap=6)
+        if "zero" not in s.name
+    ]
+    found = replication.tuner_studies(
+        planned, dataset, folder=tmp_path, epochs=1, jobs=1, progress=False, evaluator=Falling
+    )
+    assert len(found["bayesian-described-s00"]) == 1, "1.5 reaches the best of the first four, 2"

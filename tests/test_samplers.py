@@ -648,3 +648,72 @@ def test_a_trial_given_back_is_asked_again_with_the_same_suggestion():
     frozen = study.trials[-1]
     assert frozen.state == TrialState.RUNNING
     assert study.sampler.sample_relative(study, frozen, dict(GAN_SPACE)) == trial.params
+
+
+def test_what_is_given_to_a_sampler_is_used():
+    for make, changes in (
+        (
+            GeneratorSampler,
+            ({"learning_rate": 0.01}, {"noise": 0.5}, {"transform": "rank"}, {"scaling": "clip", "noise": 2.0}),
+        ),
+        (
+            GanSampler,
+            (
+                {"learning_rate": 0.01},
+                {"inner_steps": 9},
+                {"error_weight": 0.0},
+                {"diversity_weight": 0.0},
+                {"discriminator": False},
+                {"scaling": "sigmoid"},
+            ),
+        ),
+    ):
+        seen = []
+        for change in ({}, *changes):
+            s = study_of(make(seed=3, space=GAN_SPACE, **change))
+            seen.append(str(run(s, GAN_SPACE, 8)))
+        assert len(set(seen)) == len(seen), make
+
+
+def test_a_pruned_trial_has_its_last_intermediate_value():
+    s = study_of(GeneratorSampler(seed=0, space=GAN_SPACE))
+    trial = s.ask(dict(GAN_SPACE))
+    for step, value in ((0, 9.0), (1, 5.0), (2, 7.0)):
+        trial.report(value, step)
+    s.tell(trial, state=TrialState.PRUNED)
+    (seen,) = s.sampler._history(s, GAN_SPACE, s.sampler._coordinates(GAN_SPACE))
+    assert seen.loss == 7.0
+
+
+def test_untuned_parameters_are_drawn_apart():
+    s = study_of(GeneratorSampler(seed=0, space={"z": FloatDistribution(0, 1)}))
+    s.optimize(lambda t: t.suggest_float("x", 0, 1) + t.suggest_float("y", 0, 1), n_trials=3)
+    assert all(t.params["x"] != t.params["y"] for t in s.trials)
+
+
+def test_a_trial_with_a_parameter_of_another_kind_is_no_part_of_the_history():
+    s = study_of(GeneratorSampler(seed=0, space={"x": FloatDistribution(0.0, 9.0)}))
+    s.add_trial(optuna.create_trial(params={"x": 3}, distributions={"x": IntDistribution(0, 9)}, value=1.0))
+    assert s.sampler._history(s, s.sampler.space, s.sampler._coordinates(s.sampler.space)) == ()
+
+
+def test_equal_values_share_their_rank():
+    seen = tuple(Observation(i, (), v) for i, v in enumerate([1.0, 3.0, 2.0, 2.0]))
+    assert GeneratorSampler(seed=0, transform="rank")._fed(seen) == 0.5
+
+
+def test_the_advantage_is_over_the_ten_before():
+    sampler = GeneratorSampler(seed=0, feedback="reinforce")
+    values = [100.0] + [1.0, 2.0] * 5 + [4.0]  # 100 is eleven before: forgotten
+    seen = tuple(Observation(i, (0.5, 0.5), v, (), {"raw": [0.4, 0.0, 0.1]}) for i, v in enumerate(values))
+    advantage = (4.0 - 1.5) / np.std(values[1:])
+    expected = advantage * np.array([0.1, 0.2, 0.0]) / 0.1**2
+    np.testing.assert_allclose(sampler._slope(np.array([[0.3, -0.2, 0.1]]), 4.0, seen)[0], expected)
+
+
+def test_the_action_of_a_strangers_trial_has_the_sign_of_the_output():
+    sampler = GeneratorSampler(seed=0, feedback="reinforce")
+    raw = np.array([0.3, -0.2, 0.7])
+    np.testing.assert_allclose(
+        np.tanh(sampler._action(raw, Observation(0, (0.4, 0.6), 1.0))), [0.4, -0.6, np.tanh(0.7)]
+    )

@@ -1,6 +1,7 @@
 """A study remembers every finished trial, goes on where it was, and refuses what does not belong together."""
 
 import dataclasses
+import itertools
 import json
 import os
 import platform
@@ -475,3 +476,28 @@ def test_a_small_study_of_real_lstms(tmp_path):
     assert won.metrics["mse"] == pytest.approx(study.best(result)["mse"], rel=1e-6)
     assert won.metrics["mae_points"] == pytest.approx(study.best(result)["mae_points"], rel=1e-6)
     assert set(result.trials[0].params) == set(UnitCube(space).names)
+
+
+def test_a_studys_limits_and_engine_reach_every_trial(tmp_path):
+    class Noting(Invented):
+        def evaluate(self, config, dataset, **given):
+            seen.append({k: given[k] for k in ("epochs", "engine", "time_limit", "memory_limit_mb")})
+            return super().evaluate(config, dataset, **given)
+
+    seen = []
+    limits = {"epochs": 3, "engine": "fast", "time_limit": 7.0, "memory_limit_mb": 900.0}
+    go(tmp_path, trials=2, evaluator=Noting(), **limits)
+    assert seen == [limits] * 2
+
+
+def test_naive_mse_is_that_of_the_part_that_judges_the_trials(tmp_path):
+    clean = small_dataset("clean")
+    done = go(tmp_path, trials=1, dataset=clean)
+    assert done.user_attrs["naive_mse"] == clean.naive_metrics("tune")["mse"] != clean.naive_metrics("final")["mse"]
+
+
+def test_learning_from_a_trial_counts_as_the_samplers_time(tmp_path, monkeypatch):
+    clock = itertools.count(0.0, 1.0)
+    monkeypatch.setattr(study.time, "perf_counter", lambda: next(clock))
+    frame = study.records(go(tmp_path, trials=3, evaluator=Invented()))
+    assert frame["sampler_seconds"].tolist() == [1.0, 2.0, 2.0]

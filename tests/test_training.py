@@ -7,6 +7,7 @@ import logging
 import math
 import platform
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numba
 import numpy as np
@@ -374,3 +375,29 @@ def test_first_use_is_told(caplog, monkeypatch, tmp_path) -> None:
     with caplog.at_level(logging.WARNING):
         training._kernels()
     assert not caplog.text
+
+
+@pytest.mark.parametrize("dropout_rate", [0.2, 0.8])
+def test_both_engines_drop_the_share_that_the_configuration_says(dropout_rate):
+    """E (pred - y)^2 under dropout, weights standing still: (sum w h - y)^2 + sum (w h)^2 rate / (1 - rate)."""
+    c = LstmConfig(1, 8, 1e-12, 64, 3, dropout_rate)
+    x = np.ones((4096, 3, 1), np.float32)
+    weights = lstm.initial_weights(c, seed=0)
+    bare = replace(c, dropout_rate=0.0)
+    each = []
+    for u in range(8):  # what unit u adds to the forecast
+        one = [w.copy() for w in weights]
+        one[-2][np.arange(8) != u] = 0.0
+        each.append(float(training.predict(one, bare, x[:1], engine="fast")[0]))
+    each = np.array(each)
+    expected = each.sum() ** 2 + (each**2).sum() * dropout_rate / (1 - dropout_rate)
+    for engine in ("fast", "keras"):
+        model = lstm.build(c, seed=0)
+        found = training.fit(model, c, x, np.zeros(4096, np.float32), epochs=1, seed=0, engine=engine).losses[0]
+        assert found == pytest.approx(expected, rel=0.15), engine
+
+
+def test_the_order_of_windows_and_the_masks_follow_the_seed():
+    assert not np.array_equal(training.window_order(50, 1, seed=1), training.window_order(50, 1, seed=2))
+    net = training.FastNet(LstmConfig(1, 2, 0.1, 16, 3, 0.1))
+    assert not np.array_equal(net.dropout_states(1), net.dropout_states(2))

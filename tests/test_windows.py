@@ -1,4 +1,5 @@
 import pickle
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -8,6 +9,7 @@ from conftest import make_prices
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helpers import windows
 from helpers.metrics import error_metrics
 from helpers.prices import Prices, closes_sha256
 from helpers.windows import PROTOCOLS, Dataset, Protocol, protocol
@@ -256,3 +258,15 @@ def test_too_few_closes(name):
 def test_closes_that_do_not_vary():
     with pytest.raises(ValueError, match="all 5: they cannot be scaled"):
         Dataset(prices_of([5.0] * 100), protocol("described"), max_sequence_length=5)
+
+
+@pytest.mark.parametrize("stage", windows.STAGES)
+@pytest.mark.parametrize("split", ["chronological", "shuffled"])
+def test_scaled_on_train_knows_no_extreme_of_the_test_part(stage, split):
+    prices_ = make_prices(400)
+    p = protocol("clean", split=split)
+    one = Dataset(prices_, p, max_sequence_length=20)
+    close = prices_.close.copy()
+    close.iloc[one.test_targets(stage)[5]] *= 50
+    other = Dataset(replace(prices_, close=close), p, max_sequence_length=20)
+    assert one.scaling(stage) == other.scaling(stage)
