@@ -5,6 +5,7 @@ import functools
 import importlib
 import itertools
 import json
+import math
 import os
 import signal
 import subprocess
@@ -491,3 +492,11 @@ def test_the_committed_searches_are_proposed_again(tuner, space):
     done = contest.read(path)[tuner, 0]
     task, problem = Task(tuner, 0, space, "described"), Unmeasured(space, "described", identity={})
     play(task, problem, len(done), done=done)
+
+
+def test_what_a_later_leg_found_has_its_reasons():
+    """Failures are told by the number of the evaluation in the whole search."""
+    leg = Run("random", 0, first=5, params=[[1.0], [2.0], [3.0]], mse=[0.1, math.nan, 0.3], seconds=[1.0, 2.0, 3.0])
+    leg.failed = {"6": "the loss was no longer finite"}
+    found = entrants.results(leg)
+    assert [found[(u,)].reason for u in (1.0, 2.0, 3.0)] == ["", "the loss was no longer finite", ""]

@@ -163,6 +163,8 @@ def test_the_summary_of_a_small_contest():
     assert found.loc["gan", ["best", "failed", "unique", "seconds"]].tolist() == [1.25, 0.0, 1.0, 3.0]
     assert found.loc["random", "failed"] == pytest.approx(1 / 6)
     assert found.loc["gan", "win"] == 0.75 and math.isnan(found.loc["random", "win"])
+    slow = cs.summary(SMALL.assign(thinking=[0.1, 0.2, 0.9] * 4)).set_index("tuner")
+    assert slow.loc["gan", "thinking"] == 0.2, "the median"
     twice = cs.summary(SMALL.assign(layers=[1, 1, 2] * 4)).set_index("tuner")
     assert twice.loc["gan", "unique"] == pytest.approx(2 / 3) and math.isnan(twice.loc["gan", "regret"])
 

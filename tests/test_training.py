@@ -193,6 +193,19 @@ def test_threads_change_no_bit(layers, units, length, batch_size, samples, dropo
     assert np.array_equal(losses[1], losses[2])
 
 
+def test_a_training_leaves_numbas_threads_as_they_were(monkeypatch):
+    monkeypatch.setattr(training, "SHARED_FLOP", 0.0)
+    monkeypatch.setattr(training, "SHARED_TRAINING", 0.0)
+    c, (x, y), before = config(batch_size=64), windows(200, 5), numba.get_num_threads()
+    numba.set_num_threads(1)
+    try:
+        with watched() as shares:
+            training.fit(lstm.initial_weights(c, seed=0), c, x, y, epochs=1, seed=0, engine="fast", threads=2)
+        assert shares[0] > 0 and numba.get_num_threads() == 1
+    finally:
+        numba.set_num_threads(before)
+
+
 @contextlib.contextmanager
 def watched():
     """Collects the shares (chunks of a thread at a time) that trainings take."""
