@@ -206,9 +206,9 @@ def machine() -> dict[str, Any]:
 
 def cores() -> int:
     """Cores that this process may use: its affinity and a container's quota leave it often fewer than there are."""
-    import joblib
+    from joblib import cpu_count
 
-    return joblib.cpu_count()
+    return cpu_count()
 
 
 def _processor() -> str:

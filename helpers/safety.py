@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MODULES = {"pickle", "cPickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"}
-PROCESSES = {"Parallel", "delayed", "parallel_config", "TerminatedWorkerError"}  # of joblib: within a run, no files
+# Of joblib: within a run, no files.
+PROCESSES = {"Parallel", "delayed", "parallel_config", "cpu_count", "TerminatedWorkerError"}
 CALLS = {"eval", "exec", "compile", "read_pickle", "to_pickle", "load_model", "unsafe_load", "full_load"}
 CALLS |= {"__import__", "CDLL", "LoadLibrary"}
 # What a rendered notebook may show without being trusted: no JavaScript, no widgets.
