@@ -320,6 +320,10 @@ def test_it_is_an_objective_and_the_same_again(made_up, folder):
     assert study.best_value == made_up.mse(study.best_params)
 
 
+def test_a_surrogate_is_fitted_to_one_training_a_configuration(made_up):
+    assert made_up.trainings == 200, "not to the 120 repeats"
+
+
 def test_a_drawn_landscape_is_an_objective_near_the_mean_where_much_is_known(made_up, folder):
     one, again, other = made_up.drawn(1), Surrogate("generator", folder=folder).drawn(1), made_up.drawn(2)
     configs = [c for c in (benchmark.configuration("generator", i) for i in range(500, 560)) if c.dropout_rate < 0.9]

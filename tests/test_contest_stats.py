@@ -87,7 +87,6 @@ def test_all_sign_flips_of_a_few_pairs(differences, p):
 def test_sign_flips_of_many_pairs_are_drawn():
     rng = np.random.default_rng(0)
     assert cs.sign_flip_p(rng.normal(1, 1, 40)) < 0.001
-    assert cs.sign_flip_p(np.ones(40)) == pytest.approx(1 / (1 + cs.FLIPS), rel=1.01)
     assert math.isnan(cs.sign_flip_p([])) and math.isnan(cs.sign_flip_p([math.nan, 1.0, 2.0]))
     null = [cs.sign_flip_p(rng.normal(0, 1, 8)) for _ in range(200)]
     assert 0.01 < np.mean(np.array(null) < 0.05) < 0.12

@@ -172,3 +172,15 @@ def test_what_differs_in_rendered_notebooks_alone_is_no_change_of_the_code(tmp_p
     assert not provenance.commit(tmp_path).endswith("+")
     (tmp_path / "notebooks" / "x.py").write_text("1\n")
     assert provenance.commit(tmp_path).endswith("+")
+
+
+def test_what_a_module_imports_from_the_package_above_counts(tmp_path):
+    (tmp_path / "helpers" / "sub").mkdir(parents=True)
+    sources = {"__init__.py": "", "b.py": "V = 1\n", "sub/__init__.py": "", "sub/c.py": "from ..b import V\n"}
+    for name, text in sources.items():
+        (tmp_path / "helpers" / name).write_text(text)
+    entry = tmp_path / "entry.py"
+    entry.write_text("import helpers.sub.c\n")
+    before = provenance.code_hash(entry, root=tmp_path)
+    (tmp_path / "helpers" / "b.py").write_text("V = 2\n")
+    assert provenance.code_hash(entry, root=tmp_path) != before

