@@ -105,9 +105,14 @@ def test_the_calibration_of_a_search_made_by_hand():
     assert found.table["n"].tolist() == [3, 2]
     assert found.table["said"].tolist() == pytest.approx([(0.15 + 0.12 + 0.14) / 3, 0.95])
     assert found.table["share"].tolist() == pytest.approx([1 / 3, 1.0])
-    assert (found.base.value, found.base.n) == (3 / 5, 1) and math.isnan(found.base.low), "one search, not five"
-    two = feedback.calibration(searches(rows + [("gan", 1, *row[2:]) for row in rows]))
-    assert two.table["n"].tolist() == [6, 4] and two.table["low"].tolist() == pytest.approx([1 / 3, 1.0])
+    assert (found.base.value, found.base.n) == (3 / 5, 1)
+    assert (found.base.low, found.base.high) == pytest.approx((0.147, 0.947), abs=0.001), "exact, of 3 of 5"
+    # A search with three good of five and one with none: searches drawn again have a share of 0 to 3/5; the exact
+    # interval of 3 of 10 is 0.067 to 0.652.
+    worse = [("gan", 1, *row[2:5], 1.0 + i, row[6]) for i, row in enumerate(rows)]
+    two = feedback.calibration(searches(rows + worse))
+    assert (two.base.value, two.base.n, two.base.low) == (3 / 10, 2, 0.0)
+    assert two.base.high == pytest.approx(0.652, abs=0.001)
     assert found.rank.value == pytest.approx(5 / 6), "of six pairs of a good and a bad one, five in the right order"
     assert found.brier == pytest.approx(np.mean([0.08**2, 0.15**2, 0.02**2, 0.12**2, 0.86**2]))
 
