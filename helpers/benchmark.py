@@ -61,7 +61,7 @@ COLUMNS = (
     "engine",
     "data_sha256",
 )
-_TEXT = ("protocol", "status", "reason", "engine", "data_sha256")
+_TEXT = ("protocol", "status", "reason", "engine", "data_sha256", "tuners")
 _WHOLE = ("index", "repeat", "layers", "units", "batch_size", "sequence_length", "seed", "epochs")
 
 
@@ -253,8 +253,8 @@ def table_path(space: str, folder: Path = FOLDER) -> Path:
 def pack(space: str, folder: Path = FOLDER) -> Path:
     """Gather what the table and the records of a space hold in its table, one row a training; returns its path.
 
-    Of a collection by several workers that was interrupted, what lies behind the first gap is left out: what stays is
-    a random sample, while those that ended first are the quick ones.
+    Of a collection that was interrupted, what lies behind the first gap is left out: what stays is a random sample,
+    while those that ended first may be the quick ones. Each repeat has its own gaps.
 
     Raises
     ------
@@ -273,11 +273,14 @@ def pack(space: str, folder: Path = FOLDER) -> Path:
     for name, part in frame.groupby("protocol"):
         if part["data_sha256"].nunique() > 1:
             raise BenchmarkError(f"The trainings of {space} under {name} are on different closes.")
-    once = frame["repeat"] == 0
-    whole = frame[once].groupby("protocol")["index"].transform(lambda index: index == np.arange(len(index)))
-    frame = frame[whole.reindex(frame.index, fill_value=True)]
+    whole = frame.groupby(["protocol", "repeat"])["index"].transform(lambda index: index == np.arange(len(index)))
+    frame = frame[whole.astype(bool)]
+    return write_table(frame, table_path(space, folder))
+
+
+def write_table(frame: pd.DataFrame, path: Path) -> Path:
+    """A compressed table in its place, whole or not at all, to the same bytes for the same rows; returns `path`."""
     text = frame.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    path = table_path(space, folder)
     path.parent.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
     with gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0, filename="") as file:  # no date: the same bytes again
@@ -305,20 +308,42 @@ def table(space: str, name: str | None = None, *, folder: Path = FOLDER) -> pd.D
         For an unknown space or protocol.
     """
     lstm_space(space)
-    path = table_path(space, folder)
+    return read_table(table_path(space, folder), COLUMNS, name, made_with="python -m helpers.benchmark")
+
+
+def read_table(path: Path, columns: Sequence[str], name: str | None, *, made_with: str) -> pd.DataFrame:
+    """A table of trainings that `write_table` wrote, of all protocols or of one.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    columns : sequence of str
+        That it must have; `protocol` is one.
+    name : str or None
+        A key of `windows.PROTOCOLS`.
+    made_with : str
+        The command that makes it, for the reader of an error.
+
+    Raises
+    ------
+    BenchmarkError
+        If there is no table, it is damaged, or it holds nothing under that protocol.
+    ValueError
+        For an unknown protocol.
+    """
     if name is not None:
         protocol(name)
     try:
         frame = pd.read_csv(
             path,
-            dtype=dict.fromkeys(_TEXT, "str") | dict.fromkeys(_WHOLE, "int64"),
+            dtype={c: "str" if c in _TEXT else "int64" for c in columns if c in (*_TEXT, *_WHOLE)},
             keep_default_na=False,
-            na_values={column: [""] for column in COLUMNS if column not in _TEXT},
+            na_values={column: [""] for column in columns if column not in _TEXT},
         )
-        if tuple(frame.columns) != COLUMNS:
+        if tuple(frame.columns) != tuple(columns):
             raise ValueError
     except FileNotFoundError:
-        raise BenchmarkError(f"There is no {path.name}: make it with `python -m helpers.benchmark`.") from None
+        raise BenchmarkError(f"There is no {path.name}: make it with `{made_with}`.") from None
     except (OSError, EOFError, ValueError, zlib.error):
         raise BenchmarkError(f"{path.name} is damaged: restore it.") from None
     if name is not None:

@@ -222,6 +222,18 @@ def _identity(problem: Problem) -> dict[str, Any]:
     return {"space": problem.space, "protocol": problem.protocol, **problem.identity}
 
 
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two parts of an identity are the same; fractions may differ by 1 % of themselves.
+
+    They are what a fitted model says, and processors round differently, which the fit enlarges.
+    """
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=0.01)
+    return one == other
+
+
 def _number(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
@@ -253,11 +265,9 @@ def read(path: Path, problem: Problem | None = None) -> Runs:
     for number, record in enumerate(records, start=1):
         try:
             if number == 1:
-                recorded = record["problem"]
-                if problem is not None and recorded != json.loads(json.dumps(_identity(problem))):
-                    names = sorted(
-                        k for k in {**recorded, **_identity(problem)} if recorded.get(k) != _identity(problem).get(k)
-                    )
+                recorded, asked = record["problem"], _identity(problem) if problem else {}
+                names = sorted(k for k in {**recorded, **asked} if not _alike(recorded.get(k), asked.get(k)))
+                if problem is not None and names:
                     what = "on other closes" if names[0] == "data_sha256" else f"with another {names[0]}"
                     raise ContestError(f"{path.name} holds searches {what}: use the same, or another folder.")
                 continue
@@ -291,11 +301,29 @@ def recorded(path: Path, space: str, *, evaluations: int = EVALUATIONS) -> pd.Da
 def naive(path: Path) -> float:
     """MSE of yesterday's close on the problem of a file of records; NaN where it is not known."""
     try:
-        with open(path, "rb") as file:
-            value = json.loads(file.readline())["naive_mse"]
+        value = _first(path)["naive_mse"]
     except (OSError, ValueError, LookupError, TypeError):
         return math.nan
     return math.nan if value is None else float(value)
+
+
+def about(path: Path) -> dict[str, Any]:
+    """The problem of a file of records: `space`, `protocol` and the identity of its measurements.
+
+    Raises
+    ------
+    ContestError
+        For a file that cannot be read or does not begin with a problem.
+    """
+    try:
+        return dict(_first(path)["problem"])
+    except (OSError, ValueError, LookupError, TypeError):
+        raise ContestError(f"{path.name} does not say what was searched: restore it.") from None
+
+
+def _first(path: Path) -> dict[str, Any]:
+    with open(path, "rb") as file:
+        return json.loads(file.readline())
 
 
 def _leg(record: Mapping[str, Any]) -> Run:

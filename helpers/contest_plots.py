@@ -425,10 +425,11 @@ def fronts(tables: Mapping[Problem, pd.DataFrame], naive: Mapping[Problem, float
 
 
 def agreement(ranks: Mapping[str, tuple[pd.Series, pd.Series]]) -> Figure:
-    """Mean ranks of the tuners on the tabular benchmark and in real trainings, one panel a title, three in a row."""
-    columns, rows = max(1, min(3, len(ranks))), max(1, math.ceil(len(ranks) / 3))
+    """Mean ranks of the tuners on the tabular benchmark and in real trainings, one panel a title."""
+    wide = 4 if len(ranks) > 6 and len(ranks) % 4 == 0 else 3
+    columns, rows, side = max(1, min(wide, len(ranks))), max(1, math.ceil(len(ranks) / wide)), 3.0 if wide == 3 else 2.6
     with style():
-        fig, axes = new(max(6.2, 3.2 + 3.0 * columns), 0.7 + 3.2 * rows, rows, columns, squeeze=False)
+        fig, axes = new(max(6.2, 3.2 + side * columns), 0.7 + (side + 0.2) * rows, rows, columns, squeeze=False)
         panels = dict(zip(ranks, axes.flat, strict=False))
         for ax in list(axes.flat)[max(1, len(ranks)) :]:
             ax.set_visible(False)

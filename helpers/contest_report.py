@@ -29,7 +29,9 @@ ABLATIONS = (
     ("hybrid", "hybrid_uniform"),
 )
 DRAWN = "drawn"  # the kind of surrogate that the contest is held on: every seed has a landscape of its own
-CHECKS = {"mixed": "mean of both regressions", "trees": "trees alone"}  # other kinds: does the lead rest on that one?
+# Other kinds: does the lead rest on that one?
+CHECKS = {"mixed": "mean of both regressions", "trees": "trees alone", "searched": "landscapes that know searches"}
+LANDSCAPES = {DRAWN: False, "searched": True}  # kinds with a landscape a seed -> whether they know the real searches
 TUNED_ON: Problem = ("generator", "described")  # the hybrid's settings were chosen on it, with other seeds
 
 
@@ -115,7 +117,8 @@ def tabular(
         Checksum of closes -> MSE of yesterday's close on them.
     noise : bool
     kind : str
-        "drawn", where each seed has a landscape of its own, see `Surrogate.drawn`, or a model of `surrogate.Surrogate`.
+        "drawn" or "searched", where each seed has a landscape of its own, see `Surrogate.drawn`, in the latter case one
+        that knows the searches with real trainings too; or a model of `surrogate.Surrogate`.
 
     Raises
     ------
@@ -124,8 +127,9 @@ def tabular(
     ValueError
         For an unknown kind.
     """
-    drawn = kind == DRAWN
-    fitted = surrogate.Surrogate(space, protocol, model=surrogate.MODELS[0] if drawn else kind)
+    drawn = kind in LANDSCAPES
+    model = surrogate.MODELS[0] if drawn else kind
+    fitted = surrogate.Surrogate(space, protocol, model=model, searched=LANDSCAPES.get(kind, False))
     measured = None
     if noise:
         try:
@@ -280,38 +284,43 @@ def lead(
     return pd.DataFrame(rows)
 
 
-def foreseen(surrogates: Mapping[Problem, surrogate.Surrogate], real: Mapping[Problem, pd.DataFrame]) -> pd.DataFrame:
-    """How far the trainings of each tuner's searches lie from what the drawn landscapes allow.
+def foreseen(
+    surrogates: Mapping[str, Mapping[Problem, surrogate.Surrogate]], real: Mapping[Problem, pd.DataFrame]
+) -> pd.DataFrame:
+    """How far the trainings of each tuner's searches lie from what drawn landscapes allow that do not know them.
 
     Parameters
     ----------
-    surrogates : mapping of problem to Surrogate
+    surrogates : mapping of str to mapping of problem to Surrogate
+        Kind of landscape -> problem -> what it is drawn from. A tuner's own searches, and its variants', are left out.
     real : mapping of problem to pandas.DataFrame
         Searches with real trainings; see `contest.frame`. Failures are left out.
     """
     rows = []
     for problem, frame in real.items():
-        if problem not in surrogates:
-            continue
         space = lstm_space(problem[0])
         good = frame[frame["mse"].notna()]
-        params = [
-            {name: d.to_external_repr(value) for (name, d), value in zip(space.items(), row, strict=True)}
-            for row in good[list(space)].to_numpy()
-        ]
-        good = good.assign(deviation=surrogates[problem].deviations(params, good["mse"]))
-        for tuner, mine in good.groupby("tuner", sort=False)["deviation"]:
-            rows.append(
-                {
-                    "Problem": name_of(problem),
-                    "Tuner": LABELS[tuner],
-                    "Trainings": len(mine),
-                    "Mean": mine.mean(),
-                    "Standard deviation": mine.std(),
-                    f"Below {BELOW:g}": float((mine < BELOW).mean()),
-                }
-            )
-    return pd.DataFrame(rows, columns=["Problem", "Tuner", "Trainings", *FORESEEN_FORMATS])
+        for tuner, mine in good.groupby("tuner", sort=False):
+            params = [
+                {name: d.to_external_repr(value) for (name, d), value in zip(space.items(), row, strict=True)}
+                for row in mine[list(space)].to_numpy()
+            ]
+            for kind, by_problem in surrogates.items():
+                if problem not in by_problem:
+                    continue
+                found = by_problem[problem].deviations(params, mine["mse"], without=tuner)
+                rows.append(
+                    {
+                        "Problem": name_of(problem),
+                        "Tuner": LABELS[tuner],
+                        "Landscapes": kind,
+                        "Trainings": len(mine),
+                        "Mean": found.mean(),
+                        "Standard deviation": found.std(ddof=1) if len(found) > 1 else math.nan,
+                        f"Below {BELOW:g}": float((found < BELOW).mean()),
+                    }
+                )
+    return pd.DataFrame(rows, columns=["Problem", "Tuner", "Landscapes", "Trainings", *FORESEEN_FORMATS])
 
 
 BELOW = -1.96  # 2.5 % of a standard normal
@@ -320,6 +329,16 @@ FORESEEN_FORMATS: Mapping[str, str] = {
     "Standard deviation": ".2f",
     f"Below {BELOW:g}": ".0%",
 }
+
+
+def widest(allowed: pd.DataFrame) -> str:
+    """What `foreseen` says in words: of each kind of landscapes, the range of the tuners' standard deviations."""
+    said = []
+    for kind, table in allowed.groupby("Landscapes", sort=False):
+        spread = table["Standard deviation"]
+        most = table.loc[spread.idxmax()]
+        said.append(f"{kind}: {spread.min():.1f} to {spread.max():.1f}, most for {most['Tuner']} on {most['Problem']}")
+    return "; ".join(said)
 
 
 def _led(frame: pd.DataFrame, tuner: str) -> pd.DataFrame:
@@ -626,6 +645,8 @@ def hybrids_answer(
     finals: Mapping[Problem, pd.DataFrame],
     real: Mapping[Problem, pd.DataFrame],
     fresh: Mapping[Problem, pd.DataFrame] | None = None,
+    *,
+    searched: Mapping[Problem, pd.DataFrame] | None = None,
 ) -> str:
     """How the hybrid does beside every other tuner: on the benchmark, in real trainings, with fresh seeds of them.
 
@@ -633,12 +654,15 @@ def hybrids_answer(
     ----------
     finals, real, fresh : mapping of problem to pandas.DataFrame
         `contest_stats.results`; `fresh` of the seeds that follow those of `real`.
+    searched : mapping of problem to pandas.DataFrame, optional
+        As `finals`, on landscapes that know the searches with real trainings.
     """
     tuned = f"(chosen on {name_of(TUNED_ON)})"
     parted = pair(finals, "hybrid", "hybrid_uniform")
     said = [f"On the benchmark: {aim(finals)}"]
     if parted is not None:
         said[0] += f" It is {standing(finals, 'hybrid', 'hybrid_uniform', 'itself without its generator')}."
+    said += [f"On landscapes that know the searches with real trainings too: {aim(searched)}"] if searched else []
     said += [f"In real trainings of {_listed(real)}: {aim(real)}{_averaged(real)}"] if real else []
     said += [f"With fresh seeds of {_listed(fresh)}: {aim(fresh)}{_averaged(fresh)}"] if fresh else []
     said += [] if real else ["No real trainings are recorded."]

@@ -37,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--drawn", default="", help="on landscapes drawn from the benchmark's process, written likewise"
     )
+    parser.add_argument(
+        "--searched", default="", help="on landscapes that know the searches with real trainings, written likewise"
+    )
     parser.add_argument("--tuners", default="", help="names, of a contest that does not say; all of them unless given")
     parser.add_argument("--profile", default="full", choices=reproduce.PROFILES, help="whose records")
     parser.add_argument("--evaluations", type=int, default=EVALUATIONS, help="of a search that does not say")
@@ -53,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tuners = contest_report.parse_tuners(options.tuners)
         asked = [
             (kind, a)
-            for kind in ("drawn", "surrogate", "trees", "real")
+            for kind in ("drawn", "surrogate", "trees", "searched", "real")
             for a in contest_report.parse(getattr(options, kind), evaluations=options.evaluations, tuners=tuners)
         ]
         if not asked:

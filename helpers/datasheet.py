@@ -2,7 +2,8 @@
 
     python -m helpers.datasheet
 
-cross-validates the surrogates into `data/benchmark/errors.csv` and writes the page.
+cross-validates the surrogates into `data/benchmark/errors.csv`, foretells what searches came to into
+`searched_errors.csv`, and writes the page.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from helpers import benchmark, surrogate
+from helpers import benchmark, searched, surrogate
 from helpers.space import SPACES, UnitCube, lstm_space
 from helpers.windows import PROTOCOLS
 
 logger = logging.getLogger(__name__)
 
 ERRORS = "errors.csv"
+FORETOLD = "searched_errors.csv"
 UNITS = {
     "protocol": "how the closes were split, scaled and tested: a key of `helpers.windows.PROTOCOLS`",
     "index": "number of the configuration, from 0, in the order drawn",
@@ -48,6 +50,10 @@ UNITS = {
     "engine": "`fast`: the compiled kernels of `helpers.training`",
     "data_sha256": "digest of the closes (`helpers.prices.closes_sha256`)",
 }
+OF_SEARCHES = UNITS | {
+    "seed": "of the search, and of every training in it",
+    "tuners": "who tried the configuration with that seed: keys of `helpers.entrants.ENTRANTS`, separated by spaces",
+}
 
 
 def held(folder: Path = benchmark.FOLDER) -> Iterator[tuple[str, str, pd.DataFrame]]:
@@ -59,6 +65,30 @@ def held(folder: Path = benchmark.FOLDER) -> Iterator[tuple[str, str, pd.DataFra
                 part = frame[frame["protocol"] == name]
                 if len(part):
                     yield space, name, part
+
+
+def tried(folder: Path = benchmark.FOLDER) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Space, protocol and trainings of every part of the searches that is there."""
+    for space in SPACES:
+        if searched.table_path(space, folder).exists():
+            for name, part in searched.table(space, folder=folder).groupby("protocol", sort=False):
+                yield space, str(name), part
+
+
+def foretold(folder: Path = benchmark.FOLDER) -> pd.DataFrame:
+    """`surrogate.foretell` of every space and protocol with searches and enough drawn trainings, and which they are."""
+    columns = ["space", "protocol", "known", "n", "bias", "rmse", "spearman", "deviation"]
+    enough = {
+        (space, name)
+        for space, name, part in held(folder)
+        if ((part["repeat"] == 0) & (part["status"] == "ok")).sum() >= surrogate.FEWEST
+    }
+    parts = [
+        surrogate.foretell(space, name, folder=folder).assign(space=space, protocol=name)
+        for space, name, _ in tried(folder)
+        if (space, name) in enough
+    ]
+    return (pd.concat(parts) if parts else pd.DataFrame(columns=columns)).reindex(columns=columns)
 
 
 def errors(folder: Path = benchmark.FOLDER) -> pd.DataFrame:
@@ -107,6 +137,25 @@ def text(folder: Path = benchmark.FOLDER) -> str:
         (r.space, r.protocol, r.target, r.model, r.n, f"{r.r2:.2f}", f"{r.spearman:.2f}", f"{r.rmse:.2f}")
         for r in found.itertuples()
     ]
+    searches = [
+        (space, name, len(part), int((part["status"] != "ok").sum()), part["seed"].nunique(), _least(part))
+        for space, name, part in tried(folder)
+    ]
+    told = pd.read_csv(folder / FORETOLD) if (folder / FORETOLD).exists() else pd.DataFrame()
+    forecasts = [
+        (
+            r.space,
+            r.protocol,
+            KNOWN[r.known],
+            r.n,
+            f"{r.spearman:.2f}",
+            f"{r.rmse:.2f}",
+            f"{r.bias + 0.0:.2f}",
+            f"{r.deviation:.2f}",
+        )
+        for r in told.itertuples()
+    ]
+    tuned = "\n".join(f"| `{name}` | {OF_SEARCHES[name]} |" for name in searched.COLUMNS)
     closes = ", ".join(sorted({f"`{sha[:12]}`" for _, _, part in held(folder) for sha in part["data_sha256"]}))
     again = benchmark.REPEATED
     bounds = "\n".join(f"- `{space}`: {_bounds(space)}" for space in SPACES)
@@ -136,14 +185,14 @@ the index): `helpers.benchmark.configuration`. The spaces:
 It was trained as trial `index` of a study with seed `repeat` would train it: {benchmark.EPOCHS} epochs of Adam on the
 mean squared error, one core, tested on the days that the protocol shows a tuner (its stage `tune`). Closes up to the
 end of 2024, `data_sha256` {closes}.
-The plan gives the first {again} configurations of the generator paper's space {benchmark.REPEATS} seeds each.
+The plan gives the first {again} configurations of a space {benchmark.REPEATS} seeds each.
 To continue, with the same closes in `data/raw/`:
 
     python -m helpers.benchmark --space generator --configs {benchmark.CONFIGS} --noise {again}x{benchmark.REPEATS}
     python -m helpers.benchmark --space generator --pack
     python -m helpers.datasheet
 
-## Columns
+{_waiting(folder)}## Columns
 
 | column | meaning, unit |
 |---|---|
@@ -172,6 +221,27 @@ What no model can predict is the noise above.
 
 {_table(("space", "protocol", "target", "model", "trainings", "R2", "Spearman", "rmse"), fits)}
 
+## What searches came to
+
+`<space>_searched.csv.gz`: every training of notebook 07's contests with real trainings, seeds 0 to
+{searched.SEEDS - 1}, one row a protocol, configuration and seed, written by `python -m helpers.searched` from the
+records in `data/studies/full/`. They are no random sample but what tuners tried, and each row says which. Seeds from
+{searched.SEEDS} on are left out: conclusions from the first are tested on them. `Surrogate(space, searched=True)` is
+fitted to both tables, its kernel and noise to a random sample of the rows of both.
+
+{_table(("space", "protocol", "trainings", "of them failed", "seeds", "least MSE"), searches)}
+
+| column | meaning, unit |
+|---|---|
+{tuned}
+
+How well the process predicts what each tuner tried when that tuner's searches, and its variants', are unknown to it;
+base-10 logarithms, `rmse` and `bias` (training less prediction) in decades. The last column is the standard deviation
+of the trainings around the prediction in the process's own standard deviations: 1 if they were drawn from it, more if
+it is too sure.
+
+{_table(("space", "protocol", "known", "trainings", "Spearman", "rmse", "bias", "deviation"), forecasts)}
+
 ## What to bear in mind
 
 - One training each: the least MSE of the table owes something to a lucky seed.
@@ -182,7 +252,8 @@ What no model can predict is the noise above.
 - A regression is smoother, or more stepped, than the trainings it predicts, and may flatter tuners that expect that.
   `Surrogate(space).drawn(seed)` is a rougher landscape, one of those that the process leaves possible. A random table
   has few good configurations, and where those are, trainings lie farther from the process than it allows
-  (`Surrogate.deviations`; B-tab05 of notebook 07). A contest on either is to be confirmed by real trainings.
+  (`Surrogate.deviations`; B-tab05 of notebook 07). One that knows searches is nearer to the truth there, and knows best
+  what the tuners of these searches like. A contest on either is to be confirmed by real trainings.
 
 ## Licence
 
@@ -190,9 +261,38 @@ Our own measurements: CC0 1.0, no rights reserved. The closes they were made wit
 """
 
 
+def _waiting(folder: Path) -> str:
+    """Trainings that are recorded and not in the tables, as a paragraph; empty if there are none."""
+    said = []
+    for space in SPACES:
+        for name in PROTOCOLS:
+            path = benchmark.records_path(space, name, folder)
+            known: set[tuple] = set()
+            if benchmark.table_path(space, folder).exists():
+                packed = benchmark.table(space, folder=folder)
+                known = set(packed[["protocol", "index", "repeat"]].itertuples(index=False, name=None))
+            records = benchmark.read(path) if path.exists() else []
+            waiting = sum((r["protocol"], r["index"], r["repeat"]) not in known for r in records)
+            said += [f"{waiting} of `{space}` under `{name}`"] if waiting else []
+    if not said:
+        return ""
+    return (
+        f"Trained and not in the tables yet, in `records/`: {'; '.join(said)}. The quick ones came first, and are no\n"
+        "sample until the rest is there; the command above goes on from them.\n\n"
+    )
+
+
+KNOWN = {"drawn": "random table", "searched": "and the others' searches"}
+
+
+def _least(part: pd.DataFrame) -> str:
+    return f"{part['mse'].min():.2g}"
+
+
 def write(folder: Path = benchmark.FOLDER) -> Path:
     """Cross-validate, record the errors and write the page; returns its path."""
     errors(folder).to_csv(folder / ERRORS, index=False, float_format="%.4f")
+    foretold(folder).to_csv(folder / FORETOLD, index=False, float_format="%.4f")
     path = folder / "README.md"
     path.write_text(text(folder), encoding="utf-8")
     return path

@@ -77,10 +77,11 @@ def examine(outputs: Outputs | None = None, *, raw: Path = paths.RAW) -> tuple[d
     """
     outputs = outputs or paths.outputs()
     studies, made = outputs.root / "data" / "studies", outputs.figures
+    collected = outputs.root / "data" / "benchmark" / "records"
     kinds: dict[str, tuple[Sequence[Path], Callable[[Path], Iterator[Finding]]]] = {
         "series of closes": (sorted([*raw.glob("*.csv"), *raw.glob("*.sha256")]), _closes),
         "journals": (sorted(studies.rglob("*.journal")), _journal),
-        "files of JSON lines": (sorted(studies.rglob("*.jsonl")), _json_lines),
+        "files of JSON lines": (sorted([*studies.rglob("*.jsonl"), *collected.glob("*.jsonl")]), _json_lines),
         "forecasts": (sorted(studies.rglob("*.npz")), _forecasts),
         "pictures": (sorted(p for end in ("png", "svg") for p in made.rglob(f"*.{end}")), _picture),
         "tables": (sorted([*made.rglob("*.csv"), *studies.rglob("*.csv"), *_published(outputs)]), _table),

@@ -29,6 +29,7 @@ import numpy as np
 from numba import uint32
 
 from helpers.simd import (
+    WIDE,
     WIDTH,
     at,
     borrow,
@@ -134,10 +135,12 @@ def _finish(zi, zf, zg, zo, u, rows, gates, cell, tanh_cell, next_h, this_c, nex
 
 
 @numba.njit(**_OPTIONS)
-def forward_layer(w, units, inputs, n_rows, length, rows, gates, cell, tanh_cell):
+def forward_layer(wide, w, units, inputs, n_rows, length, rows, gates, cell, tanh_cell):
     """One layer over all time steps; h_t lands in row block t + 1 of `rows`.
 
-    Two units are summed side by side: eight running sums hide the latency of a multiply-add and share a row's load.
+    With `wide` registers two units are summed side by side: eight running sums hide the latency of a multiply-add and
+    share a row's load. In narrower ones the four sums of one unit are as many registers. The result is the same to the
+    last bit, for each sum adds the same numbers in the same order.
     """
     used = units + inputs
     for t in range(length):
@@ -147,7 +150,7 @@ def forward_layer(w, units, inputs, n_rows, length, rows, gates, cell, tanh_cell
         next_c = this_c + units * WIDTH
         gate = this_c * 4
         u = 0
-        while u + 1 < units:
+        while wide and u + 1 < units:
             a = u * n_rows * 4
             b = a + n_rows * 4
             bias = used * 4
@@ -168,7 +171,7 @@ def forward_layer(w, units, inputs, n_rows, length, rows, gates, cell, tanh_cell
             _finish(ai, af, ag, ao, u, rows, gates, cell, tanh_cell, next_h, this_c, next_c, gate, this_c)
             _finish(bi, bf, bg, bo, u + 1, rows, gates, cell, tanh_cell, next_h, this_c, next_c, gate, this_c)
             u += 2
-        if u < units:
+        while u < units:
             a = u * n_rows * 4
             bias = used * 4
             ai, af, ag, ao = at(w, a + bias), at(w, a + bias + 1), at(w, a + bias + 2), at(w, a + bias + 3)
@@ -180,6 +183,7 @@ def forward_layer(w, units, inputs, n_rows, length, rows, gates, cell, tanh_cell
                 ao = fma(at(w, a + 3), x, ao)
                 a += 4
             _finish(ai, af, ag, ao, u, rows, gates, cell, tanh_cell, next_h, this_c, next_c, gate, this_c)
+            u += 1
 
 
 @numba.njit(**_OPTIONS)
@@ -207,12 +211,39 @@ def _fma4(acc, x, d0, d1, d2, d3):
     return fma(x, d0, acc[0]), fma(x, d1, acc[1]), fma(x, d2, acc[2]), fma(x, d3, acc[3])
 
 
+@numba.njit(**_INLINE)
+def _two_by_two(start, stop, row, rows_apart, rows, gate, gates_apart, gates):
+    """Sums over steps of the products of two rows and two gates; positions at step 0 and how far steps are apart."""
+    a = b = c = d = fill(_ZERO)
+    for t in range(start, stop):
+        x, z = row + t * rows_apart, gate + t * gates_apart
+        d0, d1 = load(gates, z), load(gates, z + WIDTH)
+        x0, x1 = load(rows, x), load(rows, x + WIDTH)
+        a, b, c, d = fma(x0, d0, a), fma(x0, d1, b), fma(x1, d0, c), fma(x1, d1, d)
+    return a, b, c, d
+
+
 @numba.njit(**_OPTIONS)
-def weight_gradient(grad, units, n_rows, start, stop, rows, gates):
-    """Add to `grad` the sum over steps start..stop-1 and windows of [h, x, 1] dz, four rows by four gates at once."""
+def weight_gradient(wide, grad, units, n_rows, start, stop, rows, gates):
+    """Add to `grad` the sum over steps start..stop-1 and windows of [h, x, 1] dz, four rows by four gates.
+
+    With `wide` registers all sixteen sums are kept at once; else the steps are gone through four times, for four sums
+    each. The result is the same to the last bit.
+    """
     zero = fill(_ZERO)
     for u in range(units):
         for r in range(0, n_rows, 4):
+            p = (u * n_rows + r) * 4
+            if not wide:
+                x, z = r * WIDTH, u * 4 * WIDTH
+                dx, dz = n_rows * WIDTH, units * 4 * WIDTH
+                a0, a1, b0, b1 = _two_by_two(start, stop, x, dx, rows, z, dz, gates)
+                a2, a3, b2, b3 = _two_by_two(start, stop, x, dx, rows, z + 2 * WIDTH, dz, gates)
+                c0, c1, d0, d1 = _two_by_two(start, stop, x + 2 * WIDTH, dx, rows, z, dz, gates)
+                c2, c3, d2, d3 = _two_by_two(start, stop, x + 2 * WIDTH, dx, rows, z + 2 * WIDTH, dz, gates)
+                found = sums((a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3, d0, d1, d2, d3))
+                store(grad, p, load(grad, p) + found)
+                continue
             a = (zero, zero, zero, zero)
             b = (zero, zero, zero, zero)
             c = (zero, zero, zero, zero)
@@ -228,7 +259,6 @@ def weight_gradient(grad, units, n_rows, start, stop, rows, gates):
                 b = _fma4(b, load(rows, x + WIDTH), d0, d1, d2, d3)
                 c = _fma4(c, load(rows, x + 2 * WIDTH), d0, d1, d2, d3)
                 d = _fma4(d, load(rows, x + 3 * WIDTH), d0, d1, d2, d3)
-            p = (u * n_rows + r) * 4
             store(grad, p, load(grad, p) + sums(a + b + c + d))
 
 
@@ -295,7 +325,7 @@ def backward_layer(
             store(flow, q + 2 * WIDTH, c)
             store(flow, q + 3 * WIDTH, d)
         if stop - t == tile or t == 0:
-            weight_gradient(grad[at_tile:], units, n_rows, t, stop, rows, gates)
+            weight_gradient(WIDE, grad[at_tile:], units, n_rows, t, stop, rows, gates)
             at_tile += stride
             stop = t
 
@@ -343,7 +373,7 @@ def chunk_forward(net, w, x, order, first, last, tape, top, state, threshold, sc
         gates = gates_all[layer * 4 * n : (layer + 1) * 4 * n]
         cell = cell_all[layer * n1 : (layer + 1) * n1]
         tanh_cell = tanh_all[layer * n : (layer + 1) * n]
-        forward_layer(w[w_at:], units, inputs, n_rows, length, rows, gates, cell, tanh_cell)
+        forward_layer(WIDE, w[w_at:], units, inputs, n_rows, length, rows, gates, cell, tanh_cell)
         if layer + 1 < layers:
             bits = bits_all[layer * length * units : (layer + 1) * length * units]
             drop_sequence(

@@ -16,7 +16,7 @@ import platform
 
 import numba
 import numpy as np
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
@@ -27,6 +27,16 @@ _FLOAT = ir.FloatType()
 _VECTOR = ir.VectorType(_FLOAT, WIDTH)
 _INT = ir.IntType(32)
 _INTS = ir.VectorType(_INT, WIDTH)
+
+
+def _wide() -> bool:
+    features = numba.config.CPU_FEATURES
+    if features is None:
+        features = "" if numba.config.CPU_NAME == "generic" else binding.get_host_cpu_features().flatten()
+    return "+avx512f" in features.split(",")
+
+
+WIDE = _wide()  # 32 registers that each hold a `Lanes`; else there is room for about 8 of them, or fewer
 _MXCSR = platform.machine().lower() in ("x86_64", "amd64")  # processors with this control register
 _FLUSH = 0x8040  # its bits for results (FTZ) and operands (DAZ)
 

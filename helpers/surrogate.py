@@ -10,11 +10,15 @@ A regression is smoother than what it predicts: its valleys are too shallow, and
 trainings did not show. `Surrogate(space).drawn(seed)` is a rougher landscape: a function drawn from the process's
 posterior, which differs from the mean by what the trainings leave open. The process is as smooth in one place as in
 another, and the errors are not: `Surrogate.deviations` says how far trainings lie from what it allows.
+
+A random table has few good configurations. `Surrogate(space, searched=True)` knows also where searches with real
+trainings went (`helpers.searched`).
 """
 
 from __future__ import annotations
 
 import copy
+import functools
 import math
 import warnings
 from collections.abc import Iterable, Mapping
@@ -28,6 +32,7 @@ from numpy.typing import ArrayLike
 from optuna.distributions import IntDistribution
 
 from helpers import benchmark
+from helpers import searched as searches
 from helpers.space import HYPERPARAMETERS, LstmConfig, SearchSpace, UnitCube, lstm_space, params_from_config
 
 if TYPE_CHECKING:
@@ -76,6 +81,23 @@ class Process:
         self.values = (y - self.mean) / self.spread
         self.weights = amplitude * self.spread * model.alpha_.ravel()
 
+    def without(self, rows: np.ndarray) -> Process:
+        """The same process, kernel and noise, that does not know some of its measurements.
+
+        Parameters
+        ----------
+        rows : numpy.ndarray of bool, shape (n,)
+            Which ones, not all of them.
+        """
+        from scipy.linalg import cho_solve
+        from threadpoolctl import threadpool_limits
+
+        other = copy.copy(self)
+        other.points, other.values = self.points[~rows], self.values[~rows]
+        with threadpool_limits(1):
+            other.weights = self.amplitude * self.spread * cho_solve(other.factor, other.values)
+        return other
+
     def at(self, u: np.ndarray) -> float:
         """The mean at a point, shape (d,)."""
         return self.mean + float(self._near(u * self.scales) @ self.weights)
@@ -97,6 +119,19 @@ class Process:
         found[np.diag_indices(len(found))] += self.noise
         return found
 
+    @functools.cached_property
+    def factor(self) -> tuple[np.ndarray, bool]:
+        """The covariance's Cholesky factor, as `scipy.linalg.cho_solve` takes it."""
+        from scipy.linalg import cho_factor
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(1):  # sums in one order: the same numbers again
+            return cho_factor(self.covariance(), lower=True)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the factor, which is as large as the square of the measurements and soon made again."""
+        return {name: value for name, value in self.__dict__.items() if name != "factor"}
+
     def deviations(self, u: np.ndarray, y: np.ndarray) -> np.ndarray:
         """How far measurements lie from their posterior mean, in posterior standard deviations (noise counted).
 
@@ -111,16 +146,15 @@ class Process:
         -------
         numpy.ndarray, shape (m,)
         """
-        from scipy.linalg import cho_factor, cho_solve
+        from scipy.linalg import cho_solve
         from threadpoolctl import threadpool_limits
 
         with threadpool_limits(1):
             near = self.amplitude * np.array([self._near(point) for point in u * self.scales]).reshape(
                 -1, len(self.points)
             )
-            factor = cho_factor(self.covariance(), lower=True)
-            mean = near @ cho_solve(factor, self.values)
-            known = np.einsum("ij,ji->i", near, cho_solve(factor, near.T))
+            mean = near @ cho_solve(self.factor, self.values)
+            known = np.einsum("ij,ji->i", near, cho_solve(self.factor, near.T))
         return ((y - self.mean) / self.spread - mean) / np.sqrt(self.amplitude - known + self.noise)
 
 
@@ -141,7 +175,7 @@ class Drawn:
     """
 
     def __init__(self, process: Process, rng: np.random.Generator) -> None:
-        from scipy.linalg import cho_factor, cho_solve
+        from scipy.linalg import cho_solve
         from threadpoolctl import threadpool_limits
 
         n, d = process.points.shape
@@ -153,7 +187,7 @@ class Drawn:
         with threadpool_limits(1):  # sums in one order: the same numbers again
             prior = np.cos(process.points @ self.frequencies.T + self.phases) @ self.waves
             missing = process.values - prior - math.sqrt(process.noise) * rng.standard_normal(n)
-            self.weights = process.amplitude * cho_solve(cho_factor(process.covariance(), lower=True), missing)
+            self.weights = process.amplitude * cho_solve(process.factor, missing)
 
     def at(self, u: np.ndarray) -> float:
         """The function at a point, shape (d,)."""
@@ -317,6 +351,9 @@ class Surrogate:
         value.
     model : {"mixed", "process", "trees"}
         Mean of both regressions, or one of them: a conclusion that holds for either is none about the model.
+    searched : bool
+        Whether it is fitted to what searches with real trainings tried as well, see `helpers.searched`. It then knows
+        more of good configurations, and of those that the tuners of these searches like.
     folder : path
         Where the benchmark lies.
 
@@ -344,11 +381,12 @@ class Surrogate:
         *,
         noise: int | None = None,
         model: str = "mixed",
+        searched: bool = False,
         folder: Path = benchmark.FOLDER,
     ) -> None:
         from threadpoolctl import threadpool_limits
 
-        self.name, self.protocol, self.model = space, protocol, model
+        self.name, self.protocol, self.model, self.searched = space, protocol, model, searched
         self.space = lstm_space(space)
         self._cube = UnitCube(self.space)
         frame = benchmark.table(space, protocol, folder=folder).query("repeat == 0")
@@ -358,13 +396,30 @@ class Surrogate:
                 f"The benchmark of the space {space!r} under {protocol!r} holds {good.sum()} good trainings; a "
                 f"surrogate needs {FEWEST}."
             )
-        self.trainings = len(frame)
-        self._mse: Regression | Drawn = Regression(x[good], np.log10(frame["mse"].to_numpy()[good]), model=model)
         with threadpool_limits(1):
             self._seconds = Process(x[good], np.log10(frame["cpu_seconds"].to_numpy()[good]))
+        self._tuners = None  # of the trainings that the process knows
+        if searched:
+            frame = self._with_searches(frame, folder)
+            x, good = points(space, frame), (frame["status"] == "ok").to_numpy()
+            self._tuners = frame["tuners"].to_numpy()[good]
+        self.trainings = len(frame)
+        self._mse: Regression | Drawn = Regression(x[good], np.log10(frame["mse"].to_numpy()[good]), model=model)
         self._failure = None if good.all() else Trees(x, (~good).astype(float))
         self._seed = noise
         self._noise = None if noise is None else measured_noise(space, protocol, folder=folder)
+
+    def _with_searches(self, frame: pd.DataFrame, folder: Path) -> pd.DataFrame:
+        """The drawn trainings and those of searches, mixed: the first rows, which tell the kernel, are some of both."""
+        tried = searches.table(self.name, self.protocol, folder=folder)
+        closes = [part["data_sha256"].iloc[0] for part in (frame, tried)]
+        if closes[0] != closes[1]:
+            raise benchmark.BenchmarkError(
+                f"The searches in the space {self.name!r} under {self.protocol!r} are on other closes "
+                f"({closes[1][:12]} instead of {closes[0][:12]}): gather those on the same."
+            )
+        both = pd.concat([frame.assign(tuners=""), tried], ignore_index=True)
+        return both.iloc[np.random.default_rng(0).permutation(len(both))]
 
     def __call__(self, trial: optuna.trial.BaseTrial) -> float:
         params = suggest(trial, self.space)
@@ -396,7 +451,9 @@ class Surrogate:
         """Predicted MSE, scaled units, of a configuration or of parameters of the space."""
         return 10.0 ** self._mse.at(self._point(config))
 
-    def deviations(self, configs: Iterable[LstmConfig | Mapping[str, Any]], mse: ArrayLike) -> np.ndarray:
+    def deviations(
+        self, configs: Iterable[LstmConfig | Mapping[str, Any]], mse: ArrayLike, *, without: str = ""
+    ) -> np.ndarray:
         """How far trainings lie from what the drawn landscapes allow, in standard deviations; see `Process.deviations`.
 
         Parameters
@@ -404,6 +461,9 @@ class Surrogate:
         configs : iterable of LstmConfig or of mapping
         mse : array_like, shape (m,)
             Their errors, scaled units, none NaN.
+        without : str
+            A tuner whose searches, and those of its variants, the process is not to know: else it would be asked about
+            what it was told.
 
         Raises
         ------
@@ -413,7 +473,13 @@ class Surrogate:
         if isinstance(self._mse, Drawn):
             raise ValueError("A drawn landscape is a single one; ask the surrogate that it was drawn from.")
         u = np.array([self._point(config) for config in configs]).reshape(-1, len(self._cube))
-        return self._mse.process.deviations(u, np.log10(np.asarray(mse, dtype=float)))
+        return self._process(without).deviations(u, np.log10(np.asarray(mse, dtype=float)))
+
+    def _process(self, without: str) -> Process:
+        """The process, without the searches of a tuner and its variants."""
+        process = self._mse.process
+        mine = searches.by_family(self._tuners, without) if without and self._tuners is not None else np.zeros(1, bool)
+        return process.without(mine) if mine.any() else process
 
     def seconds(self, config: LstmConfig | Mapping[str, Any]) -> float:
         """Predicted processor seconds of the training, on the average of the benchmark's machines."""
@@ -447,6 +513,52 @@ def points(space: str, frame: pd.DataFrame) -> np.ndarray:
     cube = UnitCube(lstm_space(space))
     rows = frame[list(HYPERPARAMETERS)].to_dict("records")
     return np.array([cube.encode(params_from_config(LstmConfig(**row))) for row in rows]).reshape(-1, len(cube))
+
+
+def foretell(space: str, protocol: str = "described", *, folder: Path = benchmark.FOLDER) -> pd.DataFrame:
+    """How well the process predicts what tuners tried with real trainings, each tuner's searches unknown to it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a knowledge of the process: "drawn", the random table, and "searched", beside it the searches of all
+        other tuners (a tuner and its variants count as one, `searched.family`). `n` trainings; of base-10 logarithms
+        the `bias` (training less prediction), `rmse` and `spearman` rank correlation; `deviation`, the standard
+        deviation of `Surrogate.deviations`, 1 if the trainings were drawn from the process.
+
+    Raises
+    ------
+    benchmark.BenchmarkError
+        For no, too few or damaged trainings.
+    """
+    from scipy.stats import spearmanr
+
+    tried = searches.table(space, protocol, folder=folder).query("status == 'ok'").reset_index(drop=True)
+    x, y = points(space, tried), np.log10(tried["mse"].to_numpy())
+    names = list(dict.fromkeys(searches.family(t) for tuners in tried["tuners"] for t in tuners.split()))
+    rows = []
+    for known in ("drawn", "searched"):
+        model = Surrogate(space, protocol, model="process", searched=known == "searched", folder=folder)
+        at, predicted, measured, deviations = [], [], [], []
+        for name in names:  # a training that several families made is asked of once for each
+            mine = searches.by_family(tried["tuners"], name)
+            process = model._process(name)
+            at += list(np.flatnonzero(mine))
+            predicted += [process.at(u) for u in x[mine]]
+            measured += list(y[mine])
+            deviations += list(process.deviations(x[mine], y[mine]))
+        residual = np.array(measured) - np.array(predicted)
+        rows.append(
+            {
+                "known": known,
+                "n": len(set(at)),
+                "bias": float(residual.mean()),
+                "rmse": float(np.sqrt(np.mean(residual**2))),
+                "spearman": float(spearmanr(measured, predicted).statistic),
+                "deviation": float(np.std(deviations)),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def cross_validate(

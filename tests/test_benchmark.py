@@ -202,6 +202,19 @@ def test_what_lies_behind_a_gap_is_no_random_sample(tmp_path, short_dataset):
     benchmark.collect(path, wanted, short_dataset, progress=False, evaluator=Worker)
     benchmark.pack("gan", tmp_path)
     assert list(benchmark.table("gan", folder=tmp_path)["index"]) == [0, 1]
+    # A repeat has its own gaps: the second of configurations 0 and 1, the third of 1 alone.
+    wanted = [Task("gan", "described", *which) for which in ((0, 1), (1, 1), (1, 2))]
+    benchmark.collect(path, wanted, short_dataset, progress=False, evaluator=Worker)
+    benchmark.pack("gan", tmp_path)
+    frame = benchmark.table("gan", folder=tmp_path)
+    assert frame[["index", "repeat"]].to_numpy().tolist() == [[0, 0], [1, 0], [0, 1], [1, 1]]
+    page = datasheet.text(tmp_path)
+    assert "not in the tables yet, in `records/`: 3 of `gan` under `described`." in page
+    benchmark.collect(
+        path, [Task("gan", "described", 2), Task("gan", "described", 0, 2)], short_dataset, evaluator=Worker
+    )
+    benchmark.pack("gan", tmp_path)
+    assert len(benchmark.table("gan", folder=tmp_path)) == 9 and "not in the tables yet" not in datasheet.text(tmp_path)
 
 
 def test_missing_and_damaged_tables_are_named(tmp_path):

@@ -238,6 +238,9 @@ def test_what_the_readme_says_of_the_hybrid():
     assert "GAN 0.00 [0.00, 0.60]" in trained and "GAN 0.00 [0.00, 0.60]" in fresh
     assert "reached in 0 of 1 pairs" in fresh
     assert "No real trainings are recorded." in contest_report.hybrids_answer({ONE: FINALS}, {})
+    knowing = contest_report.hybrids_answer({ONE: FINALS}, {}, searched={ONE: few}).splitlines()
+    assert knowing[3].startswith("- On landscapes that know the searches with real trainings too: P(improvement) of")
+    assert "GAN 0.00 [0.00, 0.60]" in knowing[3]
     even = contest_report.hybrids_answer({ONE: FINALS.assign(hybrid_uniform=FINALS["hybrid"])}, {})
     assert "It is not distinguishable from itself without its generator (P(improvement) 0.50" in even
     levels = contest_report.levels({ONE: FINALS, TWO: FINALS}, {ONE: FINALS[["random", "gan"]] * [2.0, 0.1]})
@@ -255,17 +258,32 @@ def test_what_the_readme_says_of_the_hybrid():
 
 def test_trainings_are_set_beside_what_the_landscapes_allow():
     class Known:
-        """Every training lies two deviations below."""
+        """Every training lies some deviations below, the GAN's searches half as far again."""
 
-        def deviations(self, configs, mse):
+        def __init__(self, below):
+            self.below, self.asked = below, []
+
+        def deviations(self, configs, mse, *, without):
             assert all(set(c) == set(GENERATOR_SPACE) for c in configs)
-            return np.full(len(mse), -2.0)
+            self.asked.append(without)
+            return self.below * np.linspace(-1.5 if without == "gan" else -1.0, 0.0, len(mse))
 
-    found = contest_report.foreseen({ONE: Known()}, {ONE: FRAME, TWO: FRAME})
-    assert set(found["Problem"]) == {"Generator's space, described"} and len(found) == FRAME["tuner"].nunique()
-    assert found["Trainings"].sum() == FRAME["mse"].notna().sum()
-    assert (found["Mean"] == -2.0).all() and (found["Below -1.96"] == 1.0).all()
+    one, other = Known(2.0), Known(4.0)
+    known = {"random table": {ONE: one}, "more": {ONE: other}, "nothing": {}}
+    found = contest_report.foreseen(known, {ONE: FRAME, TWO: FRAME})
+    assert set(found["Problem"]) == {"Generator's space, described"} and len(found) == 2 * FRAME["tuner"].nunique()
+    assert one.asked == other.asked == list(LEVELS), "each without its own searches"
+    assert found["Trainings"].sum() == 2 * FRAME["mse"].notna().sum()
+    means = found.set_index(["Tuner", "Landscapes"])["Mean"]
+    assert means["Hybrid", "random table"] == pytest.approx(-1.0) and means["Hybrid", "more"] == pytest.approx(-2.0)
+    assert means["GAN", "more"] == pytest.approx(-3.0)
+    below = found.set_index(["Tuner", "Landscapes"])["Below -1.96"]
+    assert below["Hybrid", "random table"] == pytest.approx(1 / 40) and below["Hybrid", "more"] > 0.4
     assert contest_report.foreseen({}, {ONE: FRAME}).empty
+    deviation = found.set_index(["Tuner", "Landscapes"])["Standard deviation"]
+    least, most = deviation["Hybrid", "more"], deviation["GAN", "more"]
+    said = contest_report.widest(found).split("; ")
+    assert said[1] == f"more: {least:.1f} to {most:.1f}, most for GAN on Generator's space, described"
 
 
 def test_an_error_over_yesterdays_close():
@@ -400,6 +418,8 @@ def test_agreement_is_drawn_rank_against_rank():
     places = [ax.get_position() for ax in two.axes if ax.get_visible()]
     assert len(places) == 4, "three panels a row, and no empty ones"
     assert places[3].y1 < places[0].y0 and places[3].x0 == pytest.approx(places[0].x0, abs=0.01)
+    eight = contest_plots.agreement({name: (ranks, ranks) for name in "abcdefgh"})
+    assert eight.axes[0].get_gridspec().get_geometry() == (2, 4), "as many a row as leave no place empty"
 
 
 # The command.
@@ -418,6 +438,9 @@ def test_the_command_holds_a_contest_and_says_what_is_wrong(tmp_path, caplog):
     assert contest_run.main([*written, "--drawn", "generator:described:1", *asked[2:]]) == 0
     drawn = contest.recorded(path.with_stem(f"{path.stem}_drawn"), "generator", evaluations=3)
     assert (drawn["mse"].to_numpy() != first["mse"].to_numpy()).all()
+    assert contest_run.main([*written, "--searched", "generator:described:1", *asked[2:]]) == 0
+    knowing = contest.recorded(path.with_stem(f"{path.stem}_searched"), "generator", evaluations=3)
+    assert len(knowing) == 6 and (knowing["mse"].to_numpy() != drawn["mse"].to_numpy()).all()
     same = drawn["tuner"].to_numpy() == "random"  # its proposals do not depend on what it is told
     assert (drawn[same].iloc[:, 3:9].to_numpy() == first[first["tuner"] == "random"].iloc[:, 3:9].to_numpy()).all()
     assert contest_run.main([*written, "--real", "generator:described"]) == 1

@@ -417,6 +417,61 @@ def test_the_order_of_windows_and_the_masks_follow_the_seed():
     assert not np.array_equal(net.dropout_states(1), net.dropout_states(2))
 
 
+@given(
+    units=st.integers(1, 12),
+    inputs=st.integers(1, 12),
+    length=st.integers(1, 9),
+    start=st.integers(0, 3),
+    seed=st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=25, deadline=None)
+def test_wide_and_narrow_registers_give_the_same_bits(units, inputs, length, start, seed) -> None:
+    """Processors differ in how many sums their registers hold; results must not."""
+    rng = np.random.default_rng(seed)
+    n_rows = (units + inputs + 4) // 4 * 4
+
+    def numbers(size):
+        array = aligned(size)
+        array[:] = rng.normal(0.0, 0.7, size)
+        return array
+
+    w, before = numbers(units * n_rows * 4), numbers(units * n_rows * 4)
+    rows, cells = numbers((length + 1) * n_rows * WIDTH), numbers((length + 1) * units * WIDTH)
+    found = []
+    for wide in (True, False):
+        own, cell, tanh_cell = (a.copy() for a in (rows, cells, cells[units * WIDTH :]))
+        gates, grad = aligned(length * units * 4 * WIDTH), before.copy()
+        lstm_kernels.forward_layer(wide, w, units, inputs, n_rows, length, own, gates, cell, tanh_cell)
+        lstm_kernels.weight_gradient(wide, grad, units, n_rows, min(start, length), length, own, gates)
+        found.append([a.tobytes() for a in (own, gates, cell, tanh_cell, grad)])
+    assert found[0] == found[1]
+    # One weight of the last unit's last gate by hand: h or x of every step and window times that gate.
+    steps = slice(min(start, length), length)
+    values = np.frombuffer(found[0][1], np.float32).reshape(length, units, 4, WIDTH)[steps, -1, 3]
+    left = np.frombuffer(found[0][0], np.float32).reshape(length + 1, n_rows, WIDTH)[:-1][steps, 0]
+    expected = before.reshape(units, n_rows, 4)[-1, 0, 3] + np.sum(left.astype(float) * values)
+    assert np.frombuffer(found[0][4], np.float32).reshape(units, n_rows, 4)[-1, 0, 3] == pytest.approx(
+        expected, abs=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    ("features", "name", "wide"),
+    [("+avx,+avx2,+avx512f", "", True), ("+avx,+avx2,-avx512f", "", False), ("", "", False), (None, "generic", False)],
+)
+def test_registers_are_as_wide_as_the_kernels_are_compiled_for(features, name, wide, monkeypatch) -> None:
+    from llvmlite import binding
+
+    from helpers import simd
+
+    monkeypatch.setattr(numba.config, "CPU_FEATURES", features)
+    monkeypatch.setattr(numba.config, "CPU_NAME", name)
+    assert simd._wide() is wide
+    monkeypatch.setattr(numba.config, "CPU_FEATURES", None)
+    monkeypatch.setattr(numba.config, "CPU_NAME", None)
+    assert simd._wide() is binding.get_host_cpu_features().get("avx512f", False)
+
+
 def test_kernels_compiled_with_an_older_module_are_not_used(tmp_path, monkeypatch):
     """Numba asks for the age of the kernels' own file alone."""
 
