@@ -528,24 +528,32 @@ def agreed(found: Mapping[Problem, Agreement]) -> str:
     return "; ".join(said)
 
 
-def agreement_markdown(found: Mapping[Problem, Agreement]) -> str:
-    """How alike benchmark and real trainings rank the tuners, as a table in Markdown."""
+def agreement_markdown(found: Mapping[Problem, Agreement], knowing: Mapping[Problem, Agreement] | None = None) -> str:
+    """How alike benchmark and real trainings rank the tuners, as a table in Markdown.
+
+    Parameters
+    ----------
+    found : mapping of problem to Agreement
+    knowing : mapping of problem to Agreement, optional
+        Of landscapes that know the searches with real trainings: a column of its own.
+    """
 
     def shown(e: Estimate) -> str:
         if not math.isfinite(e.value):
             return "–"
         return f"{e:.2f} ({e.n} tuners)" if math.isfinite(e.low) else f"{e.value:.2f} ({e.n} tuners, too few seeds)"
 
-    lines = [
-        "| Benchmark and real trainings | Rank correlation | By chance, p | With variants of tuners | Farthest apart |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    lines += [
-        f"| {name_of(problem)} | {shown(a.distinct)} | {figures.p_value(a.p)} | {shown(a.ranks)} | "
-        f"{a.farthest or 'none, the same order'} |"
-        for problem, a in found.items()
-    ]
-    return "\n".join(lines) + "\n"
+    head = ["Benchmark and real trainings", "Rank correlation", "By chance, p", "With variants of tuners"]
+    head += ["Farthest apart", *(["Landscapes that know searches"] if knowing else [])]
+    lines = [head, ["---"] * len(head)]
+    for problem, a in found.items():
+        row = [name_of(problem), shown(a.distinct), figures.p_value(a.p), shown(a.ranks)]
+        row += [a.farthest or "none, the same order"]
+        if knowing:
+            other = knowing.get(problem)
+            row += [f"{shown(other.distinct)}, p {figures.p_value(other.p)}" if other else "–"]
+        lines.append(row)
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def levels(finals: Mapping[Problem, pd.DataFrame], real: Mapping[Problem, pd.DataFrame]) -> str:
@@ -573,6 +581,8 @@ def answer(
     *,
     real: Mapping[Problem, pd.DataFrame] | None = None,
     evaluations: int = EVALUATIONS,
+    searched: Mapping[Problem, pd.DataFrame] | None = None,
+    knowing: Mapping[Problem, Agreement] | None = None,
 ) -> str:
     """How good the tuners are, in two sentences, and below them how far benchmark and real trainings agree.
 
@@ -585,6 +595,10 @@ def answer(
     real : mapping of problem to pandas.DataFrame, optional
         `contest_stats.results` of real trainings.
     evaluations : int
+    searched : mapping of problem to pandas.DataFrame, optional
+        As `finals`, on landscapes that know the searches with real trainings.
+    knowing : mapping of problem to Agreement, optional
+        As `agreement`, of those landscapes.
     """
     tuners = list(dict.fromkeys(t for frame in finals.values() for t in frame))
     others = [t for t in tuners if t != "random"]
@@ -616,6 +630,13 @@ def answer(
         if pair(finals, "generator", variant)
     ]
     parts = [f"with its feedback the generator is {', and '.join(fed)}"] if fed else []
+    known = {t: row for t in papers if searched and (row := pair(searched, t, "random"))}
+    if known:
+        reached = [f"the {LABELS[t] if t == 'gan' else LABELS[t].lower()} {share(row)}" for t, row in known.items()]
+        parts.append(
+            f"on landscapes that know our searches with real trainings too, P(improvement) over random search is, on "
+            f"average over {len(searched)} problem{'s' if len(searched) > 1 else ''}, for {' and for '.join(reached)}"
+        )
     if real:
         seeds = _from_to(len(frame.dropna()) for frame in real.values())
         alike = [a for a in agreement.values() if math.isfinite(a.distinct.low)]
@@ -632,7 +653,7 @@ def answer(
     else:
         parts.append("real trainings have not been recorded")
     second = "; ".join(parts)
-    listed = f"\n{agreement_markdown(agreement)}" if real and agreement else ""
+    listed = f"\n{agreement_markdown(agreement, knowing)}" if real and agreement else ""
     return f"{first} {second[0].upper()}{second[1:]}.\n{listed}"
 
 

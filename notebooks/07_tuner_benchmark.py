@@ -362,12 +362,12 @@ tables.save(
 # that know the searches with real trainings as well, which are rougher.
 
 # %%
-on_regressions = {
+on_others = {
     called: {a.problem: contest_stats.results(frame) for a, frame in checked[kind].items() if len(frame)}
     for kind, called in contest_report.CHECKS.items()
 }
-by_kind = {"drawn landscapes": finals, **on_regressions}
-aims = {called: contest_report.aim(found) for called, found in on_regressions.items() if found}
+by_kind = {"drawn landscapes": finals, **on_others}
+aims = {called: contest_report.aim(found) for called, found in on_others.items() if found}
 tables.save(
     contest_report.lead(by_kind),
     "B-tab04",
@@ -579,9 +579,10 @@ Markdown(
 # This is what the README shows, and what it says of the hybrid.
 
 # %%
-answer = contest_report.answer(finals, agreement, real=real_finals, evaluations=evaluations)
-knowing = by_kind[contest_report.CHECKS["searched"]]
-hybrids_answer = contest_report.hybrids_answer(finals, real_finals, fresh_finals, searched=knowing)
+called = contest_report.CHECKS["searched"]
+beside = dict(searched=by_kind[called], knowing=agreements[called])
+answer = contest_report.answer(finals, agreement, real=real_finals, evaluations=evaluations, **beside)
+hybrids_answer = contest_report.hybrids_answer(finals, real_finals, fresh_finals, searched=by_kind[called])
 figures.write_aside(outputs.tables / contest_report.ANSWER, answer.encode())
 figures.write_aside(outputs.tables / contest_report.HYBRIDS, hybrids_answer.encode())
 Markdown(f"{answer}\n{hybrids_answer}")
@@ -636,8 +637,8 @@ Markdown(f"""
   over one that does not with probability {calibration.rank:.2f}; it has a Brier score of
   {figures.number(calibration.brier)}, where always saying the share of all, {calibration.base:.2f}, would have
   {figures.number(blind)}.
-- **The hybrid.** On the benchmark: {contest_report.aim(finals)} On regressions instead: {hybrid_checks or "–"} With
-  real trainings: {contest_report.aim(real_finals)}{on_fresh} Beside the same without its generator: {of_generator}.
+- **The hybrid.** On the benchmark: {contest_report.aim(finals)} On other surrogates: {hybrid_checks or "–"} With real
+  trainings: {contest_report.aim(real_finals)}{on_fresh} Beside the same without its generator: {of_generator}.
 - **Thinking**, median seconds a suggestion: {median_thinking}. Of all tuners {slowest}.
 - **Real trainings** over random search: {real_words or "none recorded"}. Benchmark and real trainings:
   {contest_report.agreed(agreement)}.

@@ -189,6 +189,21 @@ def test_the_answer_says_what_the_numbers_say():
         "| Generator's space, described | 0.70 [-0.10, 1.00] (5 tuners) | 0.031 | 0.90 [0.40, 1.00] (6 tuners) | "
         "GAN, place 3 |"
     )
+    # Landscapes that know the searches: another sentence part, and a column.
+    knowing = {ONE: agreement[ONE]._replace(distinct=Estimate(0.8, 0.2, 1.0, 5), p=0.012)}
+    worse = FINALS.assign(gan=FINALS["random"] * 2)
+    text = answer(
+        {ONE: FINALS, TWO: FINALS}, agreement, real={ONE: FINALS}, searched={ONE: worse, TWO: worse}, knowing=knowing
+    )
+    assert (
+        "searches with real trainings too, P(improvement) over random search is, on average over 2 problems, for the "
+        "generator 0.00 [0.00, 0.37] and for the GAN 0.00 [0.00, 0.37]; real trainings (8 seeds a problem)"
+    ) in text
+    assert text.splitlines()[-3].endswith("| Farthest apart | Landscapes that know searches |")
+    assert text.splitlines()[-1].endswith("| GAN, place 3 | 0.80 [0.20, 1.00] (5 tuners), p 0.012 |")
+    assert {line.count("|") for line in text.splitlines()[-3:]} == {7}
+    other = contest_report.agreement_markdown(agreement, {TWO: agreement[ONE]})
+    assert other.splitlines()[-1].endswith("| GAN, place 3 | – |")
 
 
 @pytest.mark.parametrize(
