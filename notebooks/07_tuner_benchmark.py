@@ -190,9 +190,10 @@ Markdown(
 # `data/benchmark/README.md` says how far the process's mean is from trainings that it has not seen. B-tab04 repeats the
 # contest on that mean, averaged with randomised trees, and on the trees alone, for a Gaussian process is also what the
 # hybrid and Bayesian optimisation assume. All three are fitted to the random table and share what it does not know. So
-# the contest is repeated on landscapes that also know every training of the searches with real trainings: they are as
-# rough as those, and know the regions where tuners end. But they know them from the tuners of this contest, each of
-# which searched ten times, and leave a region that none entered as it was. Section 5 sets all beside real trainings.
+# the contest is repeated on landscapes that also know every training of the searches with real trainings: they come
+# nearer to the roughness of those (B-tab05), and know the regions where tuners end. But they know them from the tuners
+# of this contest, each of which searched ten times, and leave a region that none entered as it was. Section 5 sets all
+# beside real trainings.
 #
 # Every number is the lowest error that a search *observed*, one training each. In real trainings, and where the
 # benchmark has noise, it owes something to that training's luck.
@@ -532,9 +533,9 @@ if len(allowed):
         "B-tab05",
         formats=contest_report.FORESEEN_FORMATS,
         caption="Deviation of the recorded trainings from what drawn landscapes allow, by tuner: mean and standard "
-        "deviation (0 and 1 if they were drawn from the process), and the share below -1.96 (2.5 %). Landscapes: known "
-        "is the random table alone, or with it the searches of all other tuners; a tuner's own, and its variants', are "
-        f"left out. So are failed trainings. {said}",
+        "deviation (0 and 1 if they were drawn from the process), and the share below -1.96 (2.5 %). The landscapes "
+        "know the random table alone, or with it the searches of all other tuners, but not the tuner's own or its "
+        f"variants'. Failed trainings are left out. {said}",
         ours=f"standard deviations, {contest_report.widest(allowed)}",
         **saved,
     )
