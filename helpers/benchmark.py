@@ -254,7 +254,8 @@ def pack(space: str, folder: Path = FOLDER) -> Path:
     """Gather what the table and the records of a space hold in its table, one row a training; returns its path.
 
     Of a collection that was interrupted, what lies behind the first gap is left out: what stays is a random sample,
-    while those that ended first may be the quick ones. Each repeat has its own gaps.
+    while those that ended first may be the quick ones. Repeats count up to the first configuration that has none; how
+    many a configuration has may differ.
 
     Raises
     ------
@@ -273,9 +274,15 @@ def pack(space: str, folder: Path = FOLDER) -> Path:
     for name, part in frame.groupby("protocol"):
         if part["data_sha256"].nunique() > 1:
             raise BenchmarkError(f"The trainings of {space} under {name} are on different closes.")
-    whole = frame.groupby(["protocol", "repeat"])["index"].transform(lambda index: index == np.arange(len(index)))
-    frame = frame[whole.astype(bool)]
-    return write_table(frame, table_path(space, folder))
+    again = frame["repeat"] > 0
+    sample = frame.groupby(["protocol", again])["index"].transform(lambda index: index < _first_gap(index))
+    return write_table(frame[sample.astype(bool)], table_path(space, folder))
+
+
+def _first_gap(index: pd.Series) -> int:
+    """The least number from 0 that is not among them."""
+    there = np.unique(index)
+    return int((there == np.arange(len(there))).sum())
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> Path:

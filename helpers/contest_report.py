@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import re
@@ -128,8 +129,7 @@ def tabular(
         For an unknown kind.
     """
     drawn = kind in LANDSCAPES
-    model = surrogate.MODELS[0] if drawn else kind
-    fitted = surrogate.Surrogate(space, protocol, model=model, searched=LANDSCAPES.get(kind, False))
+    fitted = _fitted(space, protocol, MODEL.get(kind, kind), LANDSCAPES.get(kind, False))
     measured = None
     if noise:
         try:
@@ -147,6 +147,15 @@ def tabular(
     known = (naive or {}).get(closes, math.nan)
     about = {"identity": identity, "naive": known, "variant": "" if kind == surrogate.MODELS[0] else kind}
     return Tabular(fitted, space, protocol, noise=measured, drawn=drawn, **about)
+
+
+# By kind what a landscape is drawn from: the process, and of the drawn ones that of the check on the mean.
+MODEL = {DRAWN: surrogate.MODELS[0], "searched": "process"}
+
+
+@functools.lru_cache(maxsize=32)  # a problem is asked for by several contests of one notebook
+def _fitted(space: str, protocol: str, model: str, searched: bool) -> surrogate.Surrogate:
+    return surrogate.Surrogate(space, protocol, model=model, searched=searched)
 
 
 # Tables.
@@ -435,10 +444,13 @@ def pair(finals: Mapping[Any, pd.DataFrame], tuner: str, rival: str) -> Any:
     return found[0] if found else None
 
 
-def aim(finals: Mapping[Problem, pd.DataFrame], tuner: str = "hybrid", *, least: float = 0.6) -> str:
+def aim(
+    finals: Mapping[Problem, pd.DataFrame], tuner: str = "hybrid", *, least: float = 0.6, missed: bool = True
+) -> str:
     """Whether the hybrid beats every other as often as it was to, P(improvement) of `least` and beyond chance.
 
-    Its own variants do not count. What it reaches on the problem it was tuned on is told apart.
+    Its own variants do not count. What it reaches on the problem it was tuned on is told apart. `missed`: whether to
+    list where it does not.
     """
     tables = {problem: _led(frame, tuner) for problem, frame in finals.items()}
     reached = {p: (t["win"] >= least) & (t["win_low"] > 0.5) for p, t in tables.items()}
@@ -459,14 +471,14 @@ def aim(finals: Mapping[Problem, pd.DataFrame], tuner: str = "hybrid", *, least:
             f"The hybrid beats every other tuner{but} on every problem with P(improvement) of at least {least:g}: "
             f"{met} of {met} pairs.{apart}"
         )
-    missed = "; ".join(
+    where = "; ".join(
         f"{name_of(p)}: {', '.join(f'{LABELS[r.tuner]} {share(r)}' for r in t[~reached[p]].itertuples())}"
         for p, t in tables.items()
         if not reached[p].all()
     )
     return (
         f"P(improvement) of at least {least:g}, with an interval above 1/2, is reached in {good} of {met} "
-        f"pairs of another tuner and a problem.{apart} Not reached on {missed}."
+        f"pairs of another tuner and a problem.{apart}" + (f" Not reached on {where}." if missed else "")
     )
 
 
@@ -584,7 +596,7 @@ def answer(
     searched: Mapping[Problem, pd.DataFrame] | None = None,
     knowing: Mapping[Problem, Agreement] | None = None,
 ) -> str:
-    """How good the tuners are, in two sentences, and below them how far benchmark and real trainings agree.
+    """How good the tuners are, in two sentences; below them problem by problem, and how far real trainings agree.
 
     Parameters
     ----------
@@ -601,42 +613,26 @@ def answer(
         As `agreement`, of those landscapes.
     """
     tuners = list(dict.fromkeys(t for frame in finals.values() for t in frame))
-    others = [t for t in tuners if t != "random"]
-    against_random = {t: pair(finals, t, "random") for t in others}
-    papers = [t for t in ("generator", "gan") if against_random.get(t)]
-    said = [
-        f"the {LABELS[t] if t == 'gan' else LABELS[t].lower()} is {standing(finals, t, 'random', 'random search')}"
-        for t in papers
-    ]
+    against_random = {t: row for t in tuners if t != "random" and (row := pair(finals, t, "random"))}
+    papers = [t for t in ("generator", "gan") if t in against_random]
     variants = {without for _, without in ABLATIONS}
-    rest = [t for t in others if against_random[t] and t not in papers and t not in variants]
+    rest = [t for t in against_random if t not in papers and t not in variants]
     best = max(rest, key=lambda t: against_random[t].win, default=None)
+    said = [f"{share(against_random[t])} for {_called(t)} ({_verdicts(finals, t, 'random')})" for t in papers]
+    if best:
+        said.append(f"{share(against_random[best])} for the best of all that are no variants of others, {LABELS[best]}")
     seeds = _from_to(len(frame.dropna()) for frame in finals.values())
+    average = f"{len(finals)} problems" if len(finals) > 1 else "1 problem"
     first = (
-        f"On the tabular benchmark ({len(finals)} problem{'s' if len(finals) > 1 else ''}, "
-        f"{seeds} paired seeds, {evaluations} evaluations a search) "
-        f"{' and '.join(said) or 'no paper is represented'}"
-        + (
-            f", where the best of all that are no variants of others, {LABELS[best]}, reaches "
-            f"{share(against_random[best])}."
-            if best
-            else "."
-        )
+        f"On the tabular benchmark ({average}, {seeds} paired seeds, {evaluations} evaluations a search) "
+        f"P(improvement) over random search is{', on average,' if len(finals) > 1 else ''} "
+        f"{_and(said) or 'not known of any tuner'}."
     )
-    without = {"generator_shuffled": "itself told the errors of other trials", "generator_zero": "itself told nothing"}
-    fed = [
-        standing(finals, "generator", variant, called)
-        for variant, called in without.items()
-        if pair(finals, "generator", variant)
-    ]
-    parts = [f"with its feedback the generator is {', and '.join(fed)}"] if fed else []
-    known = {t: row for t in papers if searched and (row := pair(searched, t, "random"))}
-    if known:
-        reached = [f"the {LABELS[t] if t == 'gan' else LABELS[t].lower()} {share(row)}" for t, row in known.items()]
-        parts.append(
-            f"on landscapes that know our searches with real trainings too, P(improvement) over random search is, on "
-            f"average over {len(searched)} problem{'s' if len(searched) > 1 else ''}, for {' and for '.join(reached)}"
-        )
+    fed = {v: row for v in FED if (row := pair(finals, "generator", v))}
+    parts = []
+    if fed:
+        over = (f"{share(row)} over {FED[v]} ({_verdicts(finals, 'generator', v)})" for v, row in fed.items())
+        parts.append(f"with its feedback the generator has {_and(list(over))}")
     if real:
         seeds = _from_to(len(frame.dropna()) for frame in real.values())
         alike = [a for a in agreement.values() if math.isfinite(a.distinct.low)]
@@ -653,8 +649,79 @@ def answer(
     else:
         parts.append("real trainings have not been recorded")
     second = "; ".join(parts)
-    listed = f"\n{agreement_markdown(agreement, knowing)}" if real and agreement else ""
+    met = [(t, "random", "random search") for t in (*papers, *([best] if best else []))]
+    met += [("generator", v, FED[v]) for v in fed]
+    met += [("gan", "gan_blind", "itself without its discriminator")] if pair(finals, "gan", "gan_blind") else []
+    listed = f"\n{_by_problem(finals, met, searched or {}, real or {})}" if met else ""
+    listed += f"\n{agreement_markdown(agreement, knowing)}" if real and agreement else ""
     return f"{first} {second[0].upper()}{second[1:]}.\n{listed}"
+
+
+FED = {"generator_shuffled": "itself told the errors of other trials", "generator_zero": "itself told nothing"}
+
+
+def _and(parts: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+
+
+def _called(tuner: str) -> str:
+    return "the GAN" if tuner == "gan" else f"the {LABELS[tuner].lower()}"
+
+
+def _verdicts(finals: Mapping[Problem, pd.DataFrame], tuner: str, rival: str) -> str:
+    """On how many problems a tuner is better or worse than a rival beyond chance, in few words."""
+    rows = [row for p, f in finals.items() if (row := pair({p: f}, tuner, rival)) is not None]
+    words = [word(row).removesuffix(" than").removesuffix(" from") for row in rows]
+    if len(rows) == 1:
+        return words[0]
+    counted = {w: words.count(w) for w in ("better", "worse", UNDECIDED.removesuffix(" from")) if w in words}
+    return ", ".join(f"{w} on {f'all {n}' if n == len(rows) else n}" for w, n in counted.items())
+
+
+def _by_problem(
+    finals: Mapping[Problem, pd.DataFrame],
+    met: Iterable[tuple[str, str, str]],
+    searched: Mapping[Problem, pd.DataFrame],
+    real: Mapping[Problem, pd.DataFrame],
+) -> str:
+    """P(improvement) of pairs of tuners as a table in Markdown: by problem, and on average on each kind of problem.
+
+    Bold is beyond chance. Where the paired test of the errors' ratio, at 5 %, says otherwise, the ratio is added.
+
+    Parameters
+    ----------
+    finals, searched, real : mapping of problem to pandas.DataFrame
+        `contest_stats.results` on the benchmark, on landscapes that know searches, of real trainings.
+    met : iterable of (str, str, str)
+        Tuner, rival, and what the rival is called.
+    """
+    columns: dict[str, Mapping[Problem, pd.DataFrame]] = {name_of(p): {p: f} for p, f in finals.items()}
+    columns |= {"Average": finals} if len(finals) > 1 else {}
+    columns |= {"Landscapes that know searches, average": searched} if searched else {}
+    columns |= {"Real trainings, average": real} if real else {}
+    return _met_table("P(improvement)", [(f"{LABELS[t]} over {called}", t, rival) for t, rival, called in met], columns)
+
+
+def _met_table(
+    head: str, met: Iterable[tuple[str, str, str]], columns: Mapping[str, Mapping[Problem, pd.DataFrame]]
+) -> str:
+    """A row a pair: what it is called, the tuner, its rival; a column a set of problems."""
+    lines = [[head, *columns], ["---"] * (len(columns) + 1)]
+    for called, tuner, rival in met:
+        lines.append([called, *(_met(found, tuner, rival) for found in columns.values())])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _met(finals: Mapping[Problem, pd.DataFrame], tuner: str, rival: str) -> str:
+    row = pair(finals, tuner, rival)
+    if row is None:
+        return "–"
+    beyond = word(row) != UNDECIDED
+    text = f"**{share(row)}**" if beyond else share(row)
+    if len(finals) == 1:
+        tested = contest_stats.against(next(iter(finals.values())), rival, [tuner]).iloc[0]
+        text += f", errors {tested['ratio']:.2f} times" if (tested["p"] < 0.05) != beyond else ""
+    return text
 
 
 def _from_to(values: Iterable[int]) -> str:
@@ -671,6 +738,8 @@ def hybrids_answer(
 ) -> str:
     """How the hybrid does beside every other tuner: on the benchmark, in real trainings, with fresh seeds of them.
 
+    Of the trainings a table of all pairs follows.
+
     Parameters
     ----------
     finals, real, fresh : mapping of problem to pandas.DataFrame
@@ -684,10 +753,19 @@ def hybrids_answer(
     if parted is not None:
         said[0] += f" It is {standing(finals, 'hybrid', 'hybrid_uniform', 'itself without its generator')}."
     said += [f"On landscapes that know the searches with real trainings too: {aim(searched)}"] if searched else []
-    said += [f"In real trainings of {_listed(real)}: {aim(real)}{_averaged(real)}"] if real else []
-    said += [f"With fresh seeds of {_listed(fresh)}: {aim(fresh)}{_averaged(fresh)}"] if fresh else []
+    for found, what in ((real, "In real trainings"), (fresh or {}, "With fresh seeds")):
+        said += [f"{what} of {_listed(found)}: {aim(found, missed=False)}{_averaged(found)}"] if found else []
     said += [] if real else ["No real trainings are recorded."]
-    return f"With its settings as they are {tuned}:\n\n" + "".join(f"- {line}\n" for line in said)
+    columns: dict[str, Mapping[Problem, pd.DataFrame]] = {name_of(p): {p: f} for p, f in real.items()}
+    columns |= {"Average": real} if len(real) > 1 else {}
+    columns |= {f"{name_of(p)}, fresh seeds": {p: f} for p, f in (fresh or {}).items()}
+    others = _others(dict.fromkeys(t for found in columns.values() for f in found.values() for t in f), "hybrid")
+    met = [(LABELS[t], "hybrid", t) for t in others]
+    return (
+        f"With its settings as they are {tuned}:\n\n"
+        + "".join(f"- {line}\n" for line in said)
+        + (f"\n{_met_table('Hybrid over, in real trainings', met, columns)}" if met else "")
+    )
 
 
 def _averaged(finals: Mapping[Problem, pd.DataFrame], tuner: str = "hybrid") -> str:

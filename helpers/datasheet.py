@@ -8,9 +8,10 @@ cross-validates the surrogates into `data/benchmark/errors.csv`, foretells what 
 
 from __future__ import annotations
 
+import argparse
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -130,8 +131,9 @@ def text(folder: Path = benchmark.FOLDER) -> str:
             noise = surrogate.measured_noise(space, name, folder=folder)
         except benchmark.BenchmarkError:
             continue
-        repeats = sum(len(r) for r in noise.residuals)
-        noises.append((space, name, len(noise.level), repeats, f"{noise.sd:.2f}", f"{10**noise.sd:.2f}"))
+        seeds = [len(r) for r in noise.residuals]
+        each = f"{min(seeds)} to {max(seeds)}" if len(set(seeds)) > 1 else seeds[0]
+        noises.append((space, name, len(seeds), each, sum(seeds), f"{noise.sd:.2f}", f"{10**noise.sd:.2f}"))
     found = pd.read_csv(folder / ERRORS) if (folder / ERRORS).exists() else pd.DataFrame()
     fits = [
         (r.space, r.protocol, r.target, r.model, r.n, f"{r.r2:.2f}", f"{r.spearman:.2f}", f"{r.rmse:.2f}")
@@ -209,9 +211,10 @@ MSE in scaled units over the configurations that did not fail, and processor sec
 
 ## Noise
 
-Standard deviation of log10 MSE between seeds of one configuration, in decades, and as a factor:
+Standard deviation of log10 MSE between seeds of one configuration, in decades, and as a factor. Every configuration
+counts the same, however many seeds it has:
 
-{_table(("space", "protocol", "configurations", "trainings", "decades", "factor"), noises)}
+{_table(("space", "protocol", "configurations", "seeds", "trainings", "decades", "factor"), noises)}
 
 ## The surrogate
 
@@ -317,11 +320,16 @@ def _table(head: tuple[str, ...], rows: list[tuple]) -> str:
     )
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """The command `python -m helpers.datasheet`; its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m helpers.datasheet", description="Cross-validate the surrogates and write the datasheet."
+    )
+    parser.add_argument("--folder", type=Path, default=benchmark.FOLDER, help="where the tables lie")
+    options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        logger.info("%s is written.", write().name)
+        logger.info("%s is written.", write(options.folder).name)
     except (benchmark.BenchmarkError, OSError) as error:
         logger.error("%s", error)
         return 1

@@ -6,6 +6,7 @@ A stamp travels with committed records, so it names neither the machine's host n
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import logging
 import platform
@@ -72,29 +73,45 @@ def code_hash(*entries: str | Path, root: Path = paths.ROOT) -> str:
     ValueError
         If an entry does not exist or is no Python.
     """
-    trees: dict[Path, ast.Module] = {}
+    files: dict[Path, str] = {}
     waiting = [Path(entry).resolve() for entry in entries]
     while waiting:
         path = waiting.pop()
-        if path in trees:
+        if path in files:
             continue
-        trees[path] = _parse(path)
-        waiting += _imported_helpers(trees[path], path, root)
+        files[path], imports = _read(path)
+        waiting += _imported_helpers(imports, path, root)
     # Files are told apart by their code and their name, not by where the repository lies.
-    parts = sorted(f"{path.name}\n{_written(_without_docstrings(tree))}" for path, tree in trees.items())
+    parts = sorted(f"{path.name}\n{written}" for path, written in files.items())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def _parse(path: Path) -> ast.Module:
+Imports = tuple[tuple[int, str, tuple[str, ...]], ...]  # dots, module, names: of "import module" 0 and no names
+
+
+def _read(path: Path) -> tuple[str, Imports]:
+    """What a file does, as text, and what it imports."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
         # A notebook's lines for IPython ("%matplotlib inline", "!ls") are no Python.
-        with _parsing:
-            return ast.parse("\n".join("" if line.startswith(("%", "!")) else line for line in lines))
+        return _understood("\n".join("" if line.startswith(("%", "!")) else line for line in lines))
     except OSError:
         raise ValueError(f"No code file {path.name}: a code hash needs existing Python files.") from None
     except SyntaxError as error:
         raise ValueError(f"{path.name}, line {error.lineno}: {error.msg}.") from None
+
+
+@functools.lru_cache(maxsize=256)  # every figure of a notebook asks for its code, some forty files
+def _understood(source: str) -> tuple[str, Imports]:
+    with _parsing:
+        tree = ast.parse(source)
+    imports: list[tuple[int, str, tuple[str, ...]]] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imports += [(0, alias.name, ()) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            imports.append((node.level, node.module or "", tuple(alias.name for alias in node.names)))
+    return _written(_without_docstrings(tree)), tuple(imports)
 
 
 def _written(node: Any) -> str:
@@ -134,20 +151,16 @@ def _without_docstrings(tree: ast.Module) -> ast.Module:
     return tree
 
 
-def _imported_helpers(tree: ast.Module, path: Path, root: Path) -> list[Path]:
+def _imported_helpers(imports: Imports, path: Path, root: Path) -> list[Path]:
     names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            module = node.module or ""
-            if node.level:  # "from . import x": relative to the package that holds this file
-                package = path.parents[node.level - 1]
-                if not package.is_relative_to(root.resolve()):
-                    continue
-                module = ".".join((*package.relative_to(root.resolve()).parts, *filter(None, [module])))
-            # "from helpers import windows" imports a module, "from helpers.windows import Dataset" a name of one.
-            names |= {module} | {f"{module}.{alias.name}" for alias in node.names}
+    for level, module, taken in imports:
+        if level:  # "from . import x": relative to the package that holds this file
+            package = path.parents[level - 1]
+            if not package.is_relative_to(root.resolve()):
+                continue
+            module = ".".join((*package.relative_to(root.resolve()).parts, *filter(None, [module])))
+        # "from helpers import windows" imports a module, "from helpers.windows import Dataset" a name of one.
+        names |= {module} | {f"{module}.{name}" for name in taken}
     found = []
     for name in names:
         parts = name.split(".")

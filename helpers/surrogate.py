@@ -19,10 +19,11 @@ from __future__ import annotations
 
 import copy
 import functools
+import hashlib
 import math
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,18 +120,16 @@ class Process:
         found[np.diag_indices(len(found))] += self.noise
         return found
 
-    @functools.cached_property
+    @property
     def factor(self) -> tuple[np.ndarray, bool]:
-        """The covariance's Cholesky factor, as `scipy.linalg.cho_solve` takes it."""
-        from scipy.linalg import cho_factor
-        from threadpoolctl import threadpool_limits
+        """The covariance's Cholesky factor, as `scipy.linalg.cho_solve` takes it.
 
-        with threadpool_limits(1):  # sums in one order: the same numbers again
-            return cho_factor(self.covariance(), lower=True)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Without the factor, which is as large as the square of the measurements and soon made again."""
-        return {name: value for name, value in self.__dict__.items() if name != "factor"}
+        It is as large as the square of the measurements. So it stays behind when the process travels, and one that
+        arrives again in the same place finds the one that was made there.
+        """
+        digest = hashlib.sha256(self.points.tobytes())
+        digest.update(np.array([self.amplitude, self.noise]).tobytes())
+        return _factor(_Known(digest.digest(), self))
 
     def deviations(self, u: np.ndarray, y: np.ndarray) -> np.ndarray:
         """How far measurements lie from their posterior mean, in posterior standard deviations (noise counted).
@@ -156,6 +155,23 @@ class Process:
             mean = near @ cho_solve(self.factor, self.values)
             known = np.einsum("ij,ji->i", near, cho_solve(self.factor, near.T))
         return ((y - self.mean) / self.spread - mean) / np.sqrt(self.amplitude - known + self.noise)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A process, told from others by what its covariance is made of."""
+
+    digest: bytes
+    process: Process = field(compare=False)
+
+
+@functools.lru_cache(maxsize=2)
+def _factor(known: _Known) -> tuple[np.ndarray, bool]:
+    from scipy.linalg import cho_factor
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):  # sums in one order: the same numbers again
+        return cho_factor(known.process.covariance(), lower=True)
 
 
 class Drawn:
@@ -287,6 +303,8 @@ class Regression:
 class Noise:
     """What the seed of a training does to the logarithm of its error.
 
+    Every repeated configuration counts as much as any other, also where some were repeated more often.
+
     Attributes
     ----------
     level : numpy.ndarray, shape (configurations,)
@@ -300,13 +318,14 @@ class Noise:
 
     @property
     def sd(self) -> float:
-        """Standard deviation over all repeats, in decades."""
-        return float(np.sqrt(np.mean(np.concatenate(self.residuals) ** 2)))
+        """Standard deviation over all configurations, in decades."""
+        return float(np.sqrt(np.mean([np.mean(part**2) for part in self.residuals])))
 
     def draw(self, level: float, rng: np.random.Generator) -> float:
         """A residual of one of the repeated configurations whose error is nearest to `level`."""
-        near = np.argsort(np.abs(self.level - level), kind="stable")[:NEIGHBOURS]
-        return float(rng.choice(np.concatenate([self.residuals[i] for i in near])))
+        near = [self.residuals[i] for i in np.argsort(np.abs(self.level - level), kind="stable")[:NEIGHBOURS]]
+        alike = math.lcm(*map(len, near))
+        return float(rng.choice(np.concatenate([np.tile(part, alike // len(part)) for part in near])))
 
 
 def measured_noise(space: str, protocol: str = "described", *, folder: Path = benchmark.FOLDER) -> Noise:

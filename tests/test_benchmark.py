@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import time
+from functools import partial
 
 import numpy as np
 import optuna
@@ -202,19 +203,20 @@ def test_what_lies_behind_a_gap_is_no_random_sample(tmp_path, short_dataset):
     benchmark.collect(path, wanted, short_dataset, progress=False, evaluator=Worker)
     benchmark.pack("gan", tmp_path)
     assert list(benchmark.table("gan", folder=tmp_path)["index"]) == [0, 1]
-    # A repeat has its own gaps: the second of configurations 0 and 1, the third of 1 alone.
-    wanted = [Task("gan", "described", *which) for which in ((0, 1), (1, 1), (1, 2))]
-    benchmark.collect(path, wanted, short_dataset, progress=False, evaluator=Worker)
+    # Configuration 0 has further seeds and 1 has none yet: what 2 and its successors have is left out, although they
+    # may have all.
+    collect = partial(benchmark.collect, path, dataset=short_dataset, progress=False, evaluator=Worker)
+    collect([Task("gan", "described", *which) for which in ((0, 1), (2, 0), (2, 1), (2, 2))])
     benchmark.pack("gan", tmp_path)
     frame = benchmark.table("gan", folder=tmp_path)
-    assert frame[["index", "repeat"]].to_numpy().tolist() == [[0, 0], [1, 0], [0, 1], [1, 1]]
+    assert frame[["index", "repeat"]].to_numpy().tolist() == [[0, 0], [1, 0], [2, 0], [3, 0], [4, 0], [0, 1]]
     page = datasheet.text(tmp_path)
-    assert "not in the tables yet, in `records/`: 3 of `gan` under `described`." in page
-    benchmark.collect(
-        path, [Task("gan", "described", 2), Task("gan", "described", 0, 2)], short_dataset, evaluator=Worker
-    )
+    assert "not in the tables yet, in `records/`: 2 of `gan` under `described`." in page
+    collect([Task("gan", "described", 1, 1)])
     benchmark.pack("gan", tmp_path)
-    assert len(benchmark.table("gan", folder=tmp_path)) == 9 and "not in the tables yet" not in datasheet.text(tmp_path)
+    page = datasheet.text(tmp_path)
+    assert len(benchmark.table("gan", folder=tmp_path)) == 9 and "not in the tables yet" not in page
+    assert "| gan | described | 2 | 2 to 3 | 5 | " in page  # configuration 1 has a dropout rate of 0.9 and fails
 
 
 def test_missing_and_damaged_tables_are_named(tmp_path):
@@ -437,8 +439,9 @@ def test_the_datasheet_says_what_the_files_hold():
         assert good < surrogate.FEWEST or set(rows["n"]) == {good}
 
 
-def test_the_datasheet_of_another_benchmark(folder):
-    page = datasheet.write(folder).read_text(encoding="utf-8")
+def test_the_datasheet_of_another_benchmark(folder, tmp_path, caplog):
+    assert datasheet.main(["--folder", str(folder)]) == 0
+    page = (folder / "README.md").read_text(encoding="utf-8")
     frame = benchmark.table("generator", folder=folder)
     failed = ((frame["status"] == "failed") & (frame["repeat"] == 0)).sum()
     assert f"| generator | described | 200 | {failed} | 120 |" in page
@@ -481,6 +484,16 @@ def test_noise_is_drawn_from_configurations_with_about_the_same_error():
     noise = Noise(np.arange(40.0), [np.array([float(k)]) for k in range(40)])
     rng = np.random.default_rng(0)
     assert {noise.draw(0.0, rng) for _ in range(300)} == set(map(float, range(NEIGHBOURS)))
+
+
+def test_configurations_count_alike_however_often_they_were_trained():
+    from helpers.surrogate import Noise
+
+    often, seldom = np.tile([-1.0, 1.0], 5), np.array([-3.0, 0.0, 3.0])
+    noise = Noise(np.array([0.0, 0.1]), [often, seldom])
+    assert noise.sd == pytest.approx(math.sqrt((1.0 + 6.0) / 2))
+    drawn = np.array([noise.draw(0.0, np.random.default_rng(k)) for k in range(2000)])
+    assert np.isin(drawn, seldom).mean() == pytest.approx(0.5, abs=0.04)
 
 
 def test_cross_validation_predicts_what_it_was_not_fitted_to(folder):

@@ -155,6 +155,7 @@ def test_a_tuner_that_wins_as_often_and_by_more_is_told():
     text = contest_report.standing({ONE: more}, "gan", "random", "random search")
     assert "; its errors are, in the geometric mean, 0.10 [" in text
     assert "] times the other's on Generator's space, described)" in text
+    assert "], errors 0.10 times |\n" in answer({ONE: more}, {})
 
 
 def test_a_tuner_that_wins_more_often_and_by_nothing_certain_is_told():
@@ -164,24 +165,44 @@ def test_a_tuner_that_wins_more_often_and_by_nothing_certain_is_told():
     text = contest_report.standing({ONE: many}, "gan", "random", "random search")
     assert text.startswith("better than random search (P(improvement) 0.88 [0.62, 0.98]; its errors are, in the geom")
     assert "] times the other's on Generator's space, described)" in text
+    assert "| GAN over random search | **0.88 [0.62, 0.98]**, errors " in answer({ONE: many}, {})
 
 
 def test_the_answer_says_what_the_numbers_say():
     text = answer({ONE: FINALS}, {}, evaluations=5)
     assert text.startswith(
-        "On the tabular benchmark (1 problem, 8 paired seeds, 5 evaluations a search) the generator is "
+        "On the tabular benchmark (1 problem, 8 paired seeds, 5 evaluations a search) P(improvement) over random "
+        "search is 0.00 [0.00, 0.37] for the generator (worse), 1.00 [0.63, 1.00] for the GAN (better) and "
+        "1.00 [0.63, 1.00] for the best of all that are no variants of others, TPE. With its feedback the generator "
+        "has "
     )
-    assert "generator is worse than random search (P(improvement) 0.00 [" in text
-    assert "the GAN is better than random search (P(improvement) 1.00 [0.63, 1.00])" in text
-    assert "the best of all that are no variants of others, TPE, reaches 1.00 [0.63, 1.00]" in text
-    assert "with its feedback the generator is not distinguishable from itself told nothing" in text.lower()
-    assert text.endswith("real trainings have not been recorded.\n") and text.count(". ") == 1
+    assert "] over itself told nothing (not distinguishable); real trainings have not been recorded.\n" in text
+    assert text.count(". ") == 1
+    rows = [line.split(" | ") for line in text.splitlines()[2:]]
+    assert [row[0].strip("| ") for row in rows] == [
+        "P(improvement)",
+        "---",
+        "Generator over random search",
+        "GAN over random search",
+        "TPE over random search",
+        "Generator over itself told nothing",
+    ]
+    assert [row[1].strip(" |") for row in rows[:4]] == [
+        "Generator's space, described",
+        "---",
+        "**0.00 [0.00, 0.37]**",
+        "**1.00 [0.63, 1.00]**",
+    ]
+    assert "**" not in rows[5][1]
 
     agreement = {
         ONE: contest_report.Agreement(Estimate(0.9, 0.4, 1.0, 6), Estimate(0.7, -0.1, 1.0, 5), 0.031, "GAN, place 3")
     }
-    text = answer({ONE: FINALS, TWO: FINALS}, agreement, real={ONE: FINALS.head(2)})
+    worse = FINALS.assign(gan=FINALS["random"] * 2)
+    text = answer({ONE: FINALS, TWO: worse}, agreement, real={ONE: FINALS.head(2)})
     assert "(2 problems, 8 paired seeds, 20 evaluations a search)" in text
+    assert "is, on average, 0.00 [0.00, 0.37] for the generator (worse on all 2), 0.50 [" in text
+    assert "] for the GAN (better on 1, worse on 1) and " in text
     assert "real trainings (2 seeds a problem) rank the tuners" in text
     assert "rank the tuners with a correlation of 0.70 with the benchmark, more than so few may agree" in text
     assert "by chance on 1 of 1 problems (variants left out, p < 0.05)" in text
@@ -189,16 +210,18 @@ def test_the_answer_says_what_the_numbers_say():
         "| Generator's space, described | 0.70 [-0.10, 1.00] (5 tuners) | 0.031 | 0.90 [0.40, 1.00] (6 tuners) | "
         "GAN, place 3 |"
     )
-    # Landscapes that know the searches: another sentence part, and a column.
+    head, gan = (next(line for line in text.splitlines() if line.startswith(f"| {of}")) for of in ("P(", "GAN over r"))
+    assert head.endswith(
+        "| Generator's space, described | GAN's space, published | Average | Real trainings, average |"
+    )
+    assert gan.startswith("| GAN over random search | **1.00 [0.63, 1.00]** | **0.00 [0.00, 0.37]** | 0.50 [")
+    # Landscapes that know the searches: a column in either table.
     knowing = {ONE: agreement[ONE]._replace(distinct=Estimate(0.8, 0.2, 1.0, 5), p=0.012)}
-    worse = FINALS.assign(gan=FINALS["random"] * 2)
     text = answer(
         {ONE: FINALS, TWO: FINALS}, agreement, real={ONE: FINALS}, searched={ONE: worse, TWO: worse}, knowing=knowing
     )
-    assert (
-        "searches with real trainings too, P(improvement) over random search is, on average over 2 problems, for the "
-        "generator 0.00 [0.00, 0.37] and for the GAN 0.00 [0.00, 0.37]; real trainings (8 seeds a problem)"
-    ) in text
+    gan = next(line for line in text.splitlines() if line.startswith("| GAN over random"))
+    assert gan.split(" | ")[3:] == ["**1.00 [0.63, 1.00]**", "**0.00 [0.00, 0.37]**", "**1.00 [0.63, 1.00]** |"]
     assert text.splitlines()[-3].endswith("| Farthest apart | Landscapes that know searches |")
     assert text.splitlines()[-1].endswith("| GAN, place 3 | 0.80 [0.20, 1.00] (5 tuners), p 0.012 |")
     assert {line.count("|") for line in text.splitlines()[-3:]} == {7}
@@ -246,12 +269,17 @@ def test_the_hybrids_aim_is_reached_or_said_where_not():
 def test_what_the_readme_says_of_the_hybrid():
     few = FINALS.head(4).assign(gan=FINALS["hybrid"].head(4) / 2)
     text = contest_report.hybrids_answer({ONE: FINALS}, {ONE: few}, {ONE: few[["gan", "hybrid"]]})
-    head, _, benchmark, trained, fresh = text.splitlines()
+    head, _, benchmark, trained, fresh, _, columns, _, *rows = text.splitlines()
     assert head == "With its settings as they are (chosen on Generator's space, described):"
     assert benchmark.startswith("- On the benchmark: The hybrid beats every other tuner on every problem with")
     assert trained.startswith("- In real trainings of Generator's space, described (4 seeds): P(improvement) of at ")
-    assert "GAN 0.00 [0.00, 0.60]" in trained and "GAN 0.00 [0.00, 0.60]" in fresh
-    assert "reached in 0 of 1 pairs" in fresh
+    assert "reached in 0 of 1 pairs" in fresh and "Not reached on" not in text
+    assert columns == (
+        "| Hybrid over, in real trainings | Generator's space, described | Generator's space, described, fresh seeds |"
+    )
+    named = ["Random search", "Generator", "Generator, no feedback", "GAN", "TPE"]
+    assert [row.split(" | ")[0].strip("| ") for row in rows] == named
+    assert "| GAN | 0.00 [0.00, 0.60] | 0.00 [0.00, 0.60] |" in rows and rows[-1].endswith("| – |")
     assert "No real trainings are recorded." in contest_report.hybrids_answer({ONE: FINALS}, {})
     knowing = contest_report.hybrids_answer({ONE: FINALS}, {}, searched={ONE: few}).splitlines()
     assert knowing[3].startswith("- On landscapes that know the searches with real trainings too: P(improvement) of")

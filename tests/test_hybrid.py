@@ -269,6 +269,19 @@ def test_the_climb_ends_where_no_coordinate_leads_further():
     assert not np.array_equal(climb(start, snap, p, lambda u: not np.allclose(u, end))[1], end)
 
 
+def test_the_climb_goes_between_the_values_that_it_tries_everywhere():
+    """Steps of 1/16 lead to 0.3125 and 0.6875, smaller ones, down to 1/256, nearer."""
+    top = np.array([0.3, 0.7])
+
+    class Peak:
+        def improvement(self, u):
+            return -np.abs(u - top).sum(1)
+
+    snap = grid(UnitCube({"x": FloatDistribution(0.0, 1.0), "y": FloatDistribution(0.0, 1.0)}))
+    value, end = climb(np.array([0.9, 0.1]), snap, Peak(), lambda u: True)
+    assert np.abs(end - top).max() < 1 / 256 and value == pytest.approx(-np.abs(end - top).sum())
+
+
 # The tuner.
 
 

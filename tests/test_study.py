@@ -386,6 +386,20 @@ def test_a_winner_tuned_on_validation_is_trained_once_on_the_final_part(tmp_path
     assert won.predictions.shape == clean.test_targets("final").shape != clean.test_targets("tune").shape
 
 
+def test_a_winner_has_the_time_that_it_is_given(tmp_path):
+    clean, given = small_dataset("clean"), []
+
+    class Slow(Invented):
+        def evaluate(self, config, dataset, *, time_limit, **named):
+            given.append(time_limit)
+            return TrialResult("failed", "time above its limit")
+
+    result = go(tmp_path, trials=2, dataset=clean)
+    with pytest.raises(study.StudyError, match="The winner of 's' could not be trained: time above its limit"):
+        study.winner(result, clean, folder=tmp_path, evaluator=Slow(), time_limit=5.0)
+    assert given == [5.0] and not list(tmp_path.glob("*.final*"))
+
+
 class Longer(Invented):
     """The longer the training, the smaller the error."""
 

@@ -163,9 +163,9 @@ def _predict(process: Any, x: np.ndarray, return_std: bool = False) -> Any:
     """`GaussianProcessRegressor.predict` without its checks of `x`, shape (m, d), to the bit.
 
     The package asks for one point at a time, hundreds of times a suggestion: most of the time went into the checks,
-    and into a transform that leaves numbers as they are.
+    and into a transform that leaves numbers as they are. LAPACK is called directly for the same reason.
     """
-    from scipy.linalg import solve_triangular
+    from scipy.linalg.lapack import dtrtrs
     from scipy.spatial.distance import cdist
 
     scale = process.kernel_.length_scale
@@ -174,7 +174,7 @@ def _predict(process: Any, x: np.ndarray, return_std: bool = False) -> Any:
     mean = process._y_train_std * (k @ process.alpha_) + process._y_train_mean
     if not return_std:
         return mean
-    v = solve_triangular(process.L_, k.T, lower=True, check_finite=False)
+    v, _ = dtrtrs(process.L_, k.T, lower=1)
     variance = np.ones(len(x))
     variance -= np.einsum("ij,ji->i", v.T, v)
     return mean, np.sqrt(np.maximum(variance, 0.0) * process._y_train_std**2)
