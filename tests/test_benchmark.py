@@ -439,7 +439,7 @@ def test_the_datasheet_says_what_the_files_hold():
         assert good < surrogate.FEWEST or set(rows["n"]) == {good}
 
 
-def test_the_datasheet_of_another_benchmark(folder, tmp_path, caplog):
+def test_the_datasheet_of_another_benchmark(folder):
     assert datasheet.main(["--folder", str(folder)]) == 0
     page = (folder / "README.md").read_text(encoding="utf-8")
     frame = benchmark.table("generator", folder=folder)
