@@ -15,7 +15,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 FILE = "notebooks/minutes.json"
 CALIBRATE_OVER = 5.0  # minutes of the plan from which on it is worth the seconds
-CALIBRATION_LIMIT = 20.0  # s for all of it
+CALIBRATION_LIMIT = 20.0  # s for the trainings that are timed
 STATE_EVERY = 60.0  # s between two lines on what runs, in a log
 
 
@@ -46,9 +46,9 @@ class Expectation:
     factor : float
         This machine's seconds over the reference's, for the same work.
     calibrated : float
-        Seconds that the calibration took; NaN if none was made.
+        What `calibrate` found, in seconds; NaN if this machine was not timed, so that the minutes are those of another.
     machine : str
-        The machine that the minutes come from.
+        The machine that was timed at first.
     """
 
     minutes: Mapping[str, float]
@@ -118,7 +118,8 @@ def calibrate(*, limit: float = CALIBRATION_LIMIT) -> float:
     """Seconds of a fixed piece of training with the fast engine on one core; NaN if it cannot be done in `limit` s.
 
     The work is ten epochs of a wide and of a deep LSTM on 6,000 synthetic closes, the faster of two runs each, in a
-    worker process of its own.
+    worker process of its own. The worker is ready before the clock starts: in a new checkout it compiles the fast
+    engine first, which takes up to a minute and says nothing of how fast it trains.
     """
     import pandas as pd
 
@@ -133,9 +134,11 @@ def calibrate(*, limit: float = CALIBRATION_LIMIT) -> float:
     closes: Prices = Prices("^TEST", close, "file", closes_sha256(close), "synthetic closes")
     dataset = Dataset(closes, protocol("described"), max_sequence_length=30)
     configs = (LstmConfig(1, 40, 0.001, 32, 30, 0.1), LstmConfig(6, 6, 0.001, 16, 30, 0.1))
-    until, best = time.monotonic() + limit, dict.fromkeys(configs, math.inf)
+    best = dict.fromkeys(configs, math.inf)
     try:
         with Evaluator() as worker:
+            worker.evaluate(replace(configs[0], units=1), dataset, epochs=1, seed=0, engine="fast")
+            until = time.monotonic() + limit
             for config in (*configs, *configs):
                 left = until - time.monotonic()
                 if left <= 0:
@@ -155,7 +158,7 @@ def expect(names: Sequence[str], outputs: Outputs, profile: str) -> Expectation:
     known = {name: record["minutes"][name] for name in names if name in record.get("minutes", {})}
     if profile == "smoke" or sum(known.values()) < CALIBRATE_OVER:
         return Expectation(known, machine=record.get("machine", ""))
-    log.info("Timing this machine, %.0f s at most ...", CALIBRATION_LIMIT)
+    log.info("Timing this machine: a few seconds, in a new checkout a minute ...")
     seconds, reference = calibrate(), record["calibration_seconds"]
     factor = seconds / reference if reference and math.isfinite(seconds) else 1.0
     return Expectation({n: m * factor for n, m in known.items()}, factor, seconds, record["machine"])
@@ -203,19 +206,21 @@ def plan_text(steps: Sequence[Any], expected: Expectation, jobs: int) -> str:
     elif missing == len(steps):
         head = "Plan; how long it takes has not been measured yet:"
     else:
-        speed = ""
+        where = "on this machine"
         if math.isfinite(expected.calibrated):
-            speed = f", which takes {expected.factor:.2g} times as long as {expected.machine}"
+            where += f", which takes {expected.factor:.2g} times as long as {expected.machine}"
+        elif expected.machine:
+            where = f"on {expected.machine}; this machine was not timed"
         untimed = f"{missing} of {len(steps)} notebooks were never timed"
         less = "less where records are there already"
         if missing and total < 1:
             head = f"Plan; {untimed}, the others take about a minute:"
         elif missing:
-            head = f"Plan, at least {total:.0f} minutes on this machine{speed}; {untimed}; {less}:"
+            head = f"Plan, at least {total:.0f} minutes {where}; {untimed}; {less}:"
         elif total < 1:
             head = "Plan, about a minute:"
         else:
-            head = f"Plan, about {total:.0f} minutes on this machine{speed}; {less}:"
+            head = f"Plan, about {total:.0f} minutes {where}; {less}:"
     return "\n".join([head, *rows])
 
 

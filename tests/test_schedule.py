@@ -5,10 +5,11 @@ import json
 import logging
 import math
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import pytest
 
-from helpers import paths, progress, reproduce, schedule
+from helpers import paths, progress, reproduce, schedule, trial
 from helpers.schedule import Expectation
 
 
@@ -95,6 +96,30 @@ def test_a_calibration_that_takes_too_long_gives_no_estimate():
     assert math.isnan(schedule.calibrate(limit=0.0))
 
 
+def test_the_workers_start_is_not_timed(monkeypatch):
+    """In a new checkout it compiles the fast engine for up to a minute, which would use up the limit."""
+    now = [0.0]
+
+    class Worker:
+        started = False
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def evaluate(self, config, dataset, *, time_limit=math.inf, **_):
+            now[0] += 2.0 if self.started else 60.0
+            self.started = True
+            return SimpleNamespace(ok=time_limit > 2.0, seconds=2.0)
+
+    monkeypatch.setattr(trial, "Evaluator", Worker)
+    monkeypatch.setattr(schedule, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    assert schedule.calibrate(limit=20.0) == 4.0, "a wide and a deep one, 2 s each"
+    assert math.isnan(schedule.calibrate(limit=3.0)), "the second does not end in time"
+
+
 def test_what_a_run_took_is_what_the_next_one_expects(tmp_path):
     outputs = paths.Outputs(tmp_path)
     schedule.learn(outputs, "smoke", {"a": 1.234}, math.nan)
@@ -140,6 +165,10 @@ def test_the_plan_names_every_step_with_its_minutes():
     said = schedule.plan_text(steps, Expectation({"first": 0.2, "second": 0.3}), 2)
     assert said.startswith("Plan, about a minute:\n")
     assert schedule.plan_text(steps, Expectation({}), 2).startswith("Plan; how long it takes has not been measured")
+    said = schedule.plan_text(steps, Expectation({"first": 2.0, "second": 3.0}, machine="M, 2 cores"), 2)
+    assert said.splitlines()[0] == (
+        "Plan, about 5 minutes on M, 2 cores; this machine was not timed; less where records are there already:"
+    )
     drawn = [Step("first", parameters={"train": False})]
     assert schedule.plan_text(drawn, Expectation({}), 2).startswith("Plan; nothing is trained:")
 
