@@ -33,6 +33,8 @@ DRAWN = "drawn"  # the kind of surrogate that the contest is held on: every seed
 # Other kinds: does the lead rest on that one?
 CHECKS = {"mixed": "mean of both regressions", "trees": "trees alone", "searched": "landscapes that know searches"}
 LANDSCAPES = {DRAWN: False, "searched": True}  # kinds with a landscape a seed -> whether they know the real searches
+# By kind what a landscape is drawn from: the process, and of the drawn ones that of the check on the mean.
+MODEL = {DRAWN: surrogate.MODELS[0], "searched": "process"}
 TUNED_ON: Problem = ("generator", "described")  # the hybrid's settings were chosen on it, with other seeds
 
 
@@ -147,10 +149,6 @@ def tabular(
     known = (naive or {}).get(closes, math.nan)
     about = {"identity": identity, "naive": known, "variant": "" if kind == surrogate.MODELS[0] else kind}
     return Tabular(fitted, space, protocol, noise=measured, drawn=drawn, **about)
-
-
-# By kind what a landscape is drawn from: the process, and of the drawn ones that of the check on the mean.
-MODEL = {DRAWN: surrogate.MODELS[0], "searched": "process"}
 
 
 @functools.lru_cache(maxsize=32)  # a problem is asked for by several contests of one notebook
@@ -622,9 +620,9 @@ def answer(
     if best:
         said.append(f"{share(against_random[best])} for the best of all that are no variants of others, {LABELS[best]}")
     seeds = _from_to(len(frame.dropna()) for frame in finals.values())
-    average = f"{len(finals)} problems" if len(finals) > 1 else "1 problem"
+    many = f"{len(finals)} problems" if len(finals) > 1 else "1 problem"
     first = (
-        f"On the tabular benchmark ({average}, {seeds} paired seeds, {evaluations} evaluations a search) "
+        f"On the tabular benchmark ({many}, {seeds} paired seeds, {evaluations} evaluations a search) "
         f"P(improvement) over random search is{', on average,' if len(finals) > 1 else ''} "
         f"{_and(said) or 'not known of any tuner'}."
     )

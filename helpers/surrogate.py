@@ -25,7 +25,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -249,6 +249,38 @@ class Trees:
         return float(self.value[node].mean())
 
 
+Member = TypeVar("Member", Process, Trees)
+
+
+def fitted(kind: type[Member], x: np.ndarray, y: np.ndarray) -> Member:
+    """A regression of `kind` fitted to x (n, d) and y (n,); the same one for the same numbers, not to be changed.
+
+    The surrogates of one problem share their seconds, and those with trees the trees.
+    """
+    digest = hashlib.sha256(repr((x.shape, x.dtype.str, y.dtype.str)).encode())
+    digest.update(np.ascontiguousarray(x).tobytes() + np.ascontiguousarray(y).tobytes())
+    return _fitted(kind, _Measured(digest.digest(), x, y))
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """Measurements, told from others by their numbers."""
+
+    digest: bytes
+    x: np.ndarray = field(compare=False)
+    y: np.ndarray = field(compare=False)
+
+
+@functools.lru_cache(maxsize=16)
+def _fitted(kind: type[Member], measured: _Measured) -> Member:
+    import sklearn.ensemble
+    import sklearn.gaussian_process  # noqa: F401 - the limit below reaches libraries that are loaded, and no others
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):  # sums in one order: the same numbers again
+        return kind(measured.x, measured.y)
+
+
 class Regression:
     """Process and trees, or one of them.
 
@@ -265,16 +297,13 @@ class Regression:
     """
 
     def __init__(self, x: np.ndarray, y: np.ndarray, *, model: str = "mixed") -> None:
-        from threadpoolctl import threadpool_limits
-
         if model not in MODELS:
             raise ValueError(f"Unknown model {model!r}; valid models are {', '.join(MODELS)}.")
-        with threadpool_limits(1):  # sums in one order: the same numbers again
-            self.members: list[Process | Trees] = []
-            if model in ("mixed", "process"):
-                self.members.append(Process(x, y))
-            if model in ("mixed", "trees"):
-                self.members.append(Trees(x, y))
+        self.members: list[Process | Trees] = []
+        if model in ("mixed", "process"):
+            self.members.append(fitted(Process, x, y))
+        if model in ("mixed", "trees"):
+            self.members.append(fitted(Trees, x, y))
 
     def at(self, u: np.ndarray) -> float:
         """The prediction at a point, shape (d,)."""
@@ -403,8 +432,6 @@ class Surrogate:
         searched: bool = False,
         folder: Path = benchmark.FOLDER,
     ) -> None:
-        from threadpoolctl import threadpool_limits
-
         self.name, self.protocol, self.model, self.searched = space, protocol, model, searched
         self.space = lstm_space(space)
         self._cube = UnitCube(self.space)
@@ -415,8 +442,7 @@ class Surrogate:
                 f"The benchmark of the space {space!r} under {protocol!r} holds {good.sum()} good trainings; a "
                 f"surrogate needs {FEWEST}."
             )
-        with threadpool_limits(1):
-            self._seconds = Process(x[good], np.log10(frame["cpu_seconds"].to_numpy()[good]))
+        self._seconds = fitted(Process, x[good], np.log10(frame["cpu_seconds"].to_numpy()[good]))
         self._tuners = None  # of the trainings that the process knows
         if searched:
             frame = self._with_searches(frame, folder)
@@ -424,7 +450,7 @@ class Surrogate:
             self._tuners = frame["tuners"].to_numpy()[good]
         self.trainings = len(frame)
         self._mse: Regression | Drawn = Regression(x[good], np.log10(frame["mse"].to_numpy()[good]), model=model)
-        self._failure = None if good.all() else Trees(x, (~good).astype(float))
+        self._failure = None if good.all() else fitted(Trees, x, (~good).astype(float))
         self._seed = noise
         self._noise = None if noise is None else measured_noise(space, protocol, folder=folder)
 

@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import math
+import subprocess
+import sys
 import time
 from functools import partial
 
@@ -11,7 +13,7 @@ import optuna
 import pandas as pd
 import pytest
 
-from helpers import benchmark, datasheet, surrogate
+from helpers import benchmark, datasheet, paths, surrogate
 from helpers.benchmark import BenchmarkError, Task
 from helpers.space import SPACES, UnitCube, lstm_space, params_from_config
 from helpers.study import trial_seed
@@ -306,6 +308,32 @@ def test_the_trees_are_scikit_learns():
     theirs = ExtraTreesRegressor(surrogate.TREES, min_samples_leaf=2, random_state=0).fit(x.astype(np.float32), y)
     ours = Trees(x, y)
     assert np.allclose([ours.at(u) for u in at], theirs.predict(at), atol=1e-12)
+
+
+def test_the_same_measurements_are_fitted_once():
+    rng = np.random.default_rng(2)
+    x, y = rng.random((30, 3)), rng.random(30)
+    ours = surrogate.fitted(Trees, x, y)
+    assert surrogate.fitted(Trees, x.copy(), y.copy()) is ours
+    assert surrogate.fitted(Trees, x, 2 * y) is not ours
+    assert surrogate.fitted(Trees, x[::-1], y) is not ours
+    assert isinstance(surrogate.fitted(Process, x, y), Process)
+
+
+def test_the_first_fit_of_a_python_process_has_the_numbers_of_the_second():
+    """The first one loads the linear algebra, which would use all cores, and so another order of its sums."""
+    code = """
+import numpy as np
+from helpers import surrogate
+
+x = np.random.default_rng(3).random((700, 6))
+for _ in range(2):
+    surrogate._fitted.cache_clear()
+    print(surrogate.fitted(surrogate.Process, x, np.sin(9 * x).sum(axis=1)).weights.tobytes().hex())
+"""
+    run = subprocess.run([sys.executable, "-c", code], cwd=paths.ROOT, capture_output=True, text=True, check=True)
+    first, second = run.stdout.split()
+    assert first == second
 
 
 # The surrogate.
