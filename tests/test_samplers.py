@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
+from helpers import paths
 from helpers.samplers import BayesianSampler, GanSampler, GeneratorSampler, HybridSampler
 from helpers.samplers import gan as gan_module
 from helpers.samplers import generator as generator_module
@@ -626,6 +627,28 @@ def test_bayesian_finds_a_bowl():
 def test_bad_arguments_are_named(make, words):
     with pytest.raises(ValueError, match=words):
         make()
+
+
+def test_a_long_search_goes_on_the_same_in_a_new_python_process():
+    """With 300 trials the linear algebra would use all cores, and the first suggestion is the one that loads it."""
+    code = """
+import numpy as np, optuna, warnings
+from helpers import samplers
+from helpers.space import GAN_SPACE, UnitCube
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+warnings.simplefilter("ignore")
+for _ in range(2):
+    study, rng = optuna.create_study(sampler=samplers.BayesianSampler(seed=3, space=GAN_SPACE)), np.random.default_rng(0)
+    for _ in range(300):
+        params, value = UnitCube(GAN_SPACE).decode(rng.random(6)), rng.random()
+        study.add_trial(optuna.trial.create_trial(params=params, distributions=GAN_SPACE, value=value))
+    study.ask(GAN_SPACE)
+    print(study.trials[-1].system_attrs)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=paths.ROOT, capture_output=True, text=True, check=True)
+    first, second = done.stdout.splitlines()
+    assert first == second and "point" in first
 
 
 def test_importing_the_tuners_is_light():

@@ -92,6 +92,7 @@ class BayesianSampler(HistorySampler):
     """
 
     name = "bayesian"
+    _libraries = ("bayes_opt",)
 
     def __init__(
         self,
