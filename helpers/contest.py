@@ -209,7 +209,16 @@ def _workers(address: str) -> Iterator[None]:
 def records_path(folder: Path, problem: Problem) -> Path:
     """Where the searches on a problem are recorded."""
     kind = "contest" if problem.reuse else "contest_surrogate"
-    return folder / f"{'_'.join(filter(None, (kind, problem.space, problem.protocol, problem.variant)))}.jsonl"
+    return _named(folder, kind, problem.space, problem.protocol, problem.variant)
+
+
+def trained_path(folder: Path, space: str, protocol: str) -> Path:
+    """Where the searches with real trainings in one space under one protocol are recorded."""
+    return _named(folder, "contest", space, protocol)
+
+
+def _named(folder: Path, *parts: str) -> Path:
+    return folder / f"{'_'.join(filter(None, parts))}.jsonl"
 
 
 def _notes(path: Path, problem: Problem) -> str:

@@ -70,7 +70,7 @@ def gather(space: str, studies: Path) -> pd.DataFrame:
     names, rows = list(lstm_space(space)), []
     order = {tuner: place for place, tuner in enumerate(ENTRANTS)}
     for protocol in PROTOCOLS:
-        path = studies / f"contest_{space}_{protocol}.jsonl"
+        path = contest.trained_path(studies, space, protocol)
         if not path.exists():
             continue
         try:

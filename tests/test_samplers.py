@@ -639,7 +639,8 @@ from helpers.space import GAN_SPACE, UnitCube
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 warnings.simplefilter("ignore")
 for _ in range(2):
-    study, rng = optuna.create_study(sampler=samplers.BayesianSampler(seed=3, space=GAN_SPACE)), np.random.default_rng(0)
+    study = optuna.create_study(sampler=samplers.BayesianSampler(seed=3, space=GAN_SPACE))
+    rng = np.random.default_rng(0)
     for _ in range(300):
         params, value = UnitCube(GAN_SPACE).decode(rng.random(6)), rng.random()
         study.add_trial(optuna.trial.create_trial(params=params, distributions=GAN_SPACE, value=value))

@@ -240,7 +240,7 @@ def test_what_is_foretold_knows_no_search_of_the_tuner_that_is_asked_about(folde
 
 def test_the_committed_searches_are_those_of_the_contests():
     for space, name, part in datasheet.tried():
-        records = paths.outputs("").studies("full") / f"contest_{space}_{name}.jsonl"
+        records = contest.trained_path(paths.outputs("").studies("full"), space, name)
         runs = contest.read(records)
         assert set(part["seed"]) <= set(range(searched.SEEDS))
         first = next(run for (tuner, seed), run in runs.items() if (tuner, seed) == ("random", 0))
