@@ -1,4 +1,4 @@
-"""The answer in one sentence and in numbers, and the papers' claims in short, for the README and the supplement.
+"""The answer in short and in numbers, and the papers' claims in short, for the README and the supplement.
 
 Everything is counted or divided from committed records and tables; nothing is trained or drawn.
 """
@@ -169,30 +169,32 @@ def contest() -> Contest:
 
 
 def in_short() -> str:
-    """The answer in one sentence."""
+    """The answer in a few sentences."""
     tuners, (better, searches), counts = contest(), _better(), verdicts()
-    said = f"the generator is {tuners.words('generator')} and the GAN {tuners.words('gan')}"
-    found = f"{better or 'none'} of the {searches} searches of notebooks 02 to 04 found an LSTM"
+    said = f"the generator is {tuners.words('generator')}, and the GAN is {tuners.words('gan')}"
     return (
-        f"With the same number of trials, on a benchmark fitted to trainings, {said}{_trained(tuners)}; {found} that "
-        f"forecasts better than repeating {NAIVE}; and {counts[VERDICTS[0]]} of the papers' {sum(counts.values())} "
-        "claims hold by the rules of notebook 06."
+        f"With the same number of trials, on a benchmark fitted to trainings, {said}.{_trained(tuners)} "
+        f"{better or 'None'} of the {searches} searches of notebooks 02 to 04 found an LSTM that forecasts better than "
+        f"repeating {NAIVE}. {counts[VERDICTS[0]] or 'None'} of the papers' {sum(counts.values())} claims "
+        f"{'holds' if counts[VERDICTS[0]] == 1 else 'hold'} by the rules of notebook 06."
     )
 
 
 def _trained(tuners: Contest) -> str:
-    """What real trainings say of the same, where there are any."""
+    """What real trainings say of the same, a sentence where there are any."""
     found = {t: list(shares.values()) for t, shares in tuners.trained.items() if shares}
     if not found:
         return ""
     names = {"generator": "generator", "gan": "GAN"}
     n = _from_to(s.n for shares in found.values() for s in shares)
     if any(s.low > 0.5 or s.high < 0.5 for shares in found.values() for s in shares):
-        said = " and ".join(f"the {names[t]} is {_words(shares)}" for t, shares in found.items())
-        return f" (with real trainings, {n} searches each, {said})"
+        said = ", and ".join(f"the {names[t]} is {_words(shares)}" for t, shares in found.items())
+        return f" With real trainings, {n} searches each, {said}."
     problems = max(map(len, found.values()))
     on = f" on each of {problems} problems" if problems > 1 else " each"
-    return f" ({n} searches{on} with real trainings cannot tell {'either' if len(found) > 1 else 'it'} from it)"
+    return (
+        f" {n} searches{on} with real trainings cannot tell {'either' if len(found) > 1 else 'it'} from random search."
+    )
 
 
 def _better() -> tuple[int, int]:
