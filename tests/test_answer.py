@@ -76,8 +76,8 @@ def test_an_average_does_not_hide_problems_that_differ(tables) -> None:
     assert found.words("gan") == "better than random search on 1 and worse on 1 of 3 problems"
     assert found.words("generator") == "worse than random search on all 3 problems"
     assert answer._trained(found) == (
-        " (with real trainings, 100 searches each, the generator is worse than random search on all 3 problems and the "
-        "GAN is better than random search on 1 and worse on 1 of 3 problems)"
+        " With real trainings, 100 searches each, the generator is worse than random search on all 3 problems, and the "
+        "GAN is better than random search on 1 and worse on 1 of 3 problems."
     )
     assert answer._in_trainings(found) == (
         " In 100 searches each with real trainings: 20 % and 20 to 80 %, each with a 95 % interval of up to 20 points."
@@ -90,7 +90,7 @@ def test_real_trainings_that_tell_nothing_apart_say_on_how_many_problems(tables)
     held(tables, {"Generator": 0.5, "GAN": 0.6}, seeds=10)
     one = pd.read_csv(tables / "B-tab02.csv")
     pd.concat([one, one.assign(Problem="Q")]).to_csv(tables / "B-tab02.csv", index=False)
-    said = " (10 searches on each of 2 problems with real trainings cannot tell either from it)"
+    said = " 10 searches on each of 2 problems with real trainings cannot tell either from random search."
     assert answer._trained(answer.contest()) == said
 
 
