@@ -52,11 +52,11 @@ def test_the_words_follow_the_intervals_of_each_problem(tables) -> None:
     assert found.seeds == 50 and found.problems == ["P"]
     assert found.better["generator"][0].low == pytest.approx(0.100, abs=0.001)  # of 10 of 50
     assert answer._trained(found) == (
-        " (with real trainings, 50 searches each, the generator is worse than random search and the GAN is better than "
-        "random search)"
+        " With real trainings, 50 searches each, the generator is worse than random search, and the GAN is better than "
+        "random search."
     )
     held(tables, {"Generator": 0.5, "GAN": 1.0}, seeds=2)
-    assert answer._trained(answer.contest()) == " (2 searches each with real trainings cannot tell either from it)"
+    assert answer._trained(answer.contest()) == " 2 searches each with real trainings cannot tell either from random search."
     assert answer._in_trainings(answer.contest()) == (  # 1 of 2: 0.013 to 0.987
         " In 2 searches each with real trainings: 50 % and 100 %, each with a 95 % interval of up to 97 points."
     )
