@@ -56,7 +56,8 @@ def test_the_words_follow_the_intervals_of_each_problem(tables) -> None:
         "random search."
     )
     held(tables, {"Generator": 0.5, "GAN": 1.0}, seeds=2)
-    assert answer._trained(answer.contest()) == " 2 searches each with real trainings cannot tell either from random search."
+    said = " 2 searches each with real trainings cannot tell either from random search."
+    assert answer._trained(answer.contest()) == said
     assert answer._in_trainings(answer.contest()) == (  # 1 of 2: 0.013 to 0.987
         " In 2 searches each with real trainings: 50 % and 100 %, each with a 95 % interval of up to 97 points."
     )
