@@ -652,6 +652,29 @@ for _ in range(2):
     assert first == second and "point" in first
 
 
+def test_one_thread_entered_again_reaches_what_was_loaded_within_and_restores_all():
+    code = """
+from threadpoolctl import threadpool_info
+from helpers.samplers.threads import one_thread
+
+def counts():
+    return [(library["filepath"], library["num_threads"]) for library in threadpool_info()]
+
+import numpy
+
+expected = dict(counts())
+with one_thread():
+    import sklearn.gaussian_process
+
+    expected = dict(counts()) | expected
+    with one_thread():
+        print({n for _, n in counts()})
+print(dict(counts()) == expected)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=paths.ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["{1}", "True"]
+
+
 def test_importing_the_tuners_is_light():
     """Someone who tunes another model neither waits for TensorFlow nor needs bayesian-optimization."""
     code = (

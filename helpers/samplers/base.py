@@ -11,7 +11,6 @@ the trials now and another then (Hyperband's brackets), or one sampler in two st
 from __future__ import annotations
 
 import abc
-import importlib
 import itertools
 import logging
 import math
@@ -98,7 +97,6 @@ class HistorySampler(BaseSampler, abc.ABC):
     """
 
     name: str  # key of the record in the trial's system attributes
-    _libraries: tuple[str, ...] = ()  # modules that think on several threads: `one_thread` reaches those loaded before
     _turn = threading.RLock()  # of all samplers of the process: it also guards the number of threads, which all share
 
     def __init__(self, *, seed: int | None = None, space: SearchSpace | None = None) -> None:
@@ -171,8 +169,6 @@ class HistorySampler(BaseSampler, abc.ABC):
             others = [placed for placed in others if placed is not None]
             taken = frozenset({o.key for o in seen} | {placed.key for placed in others})
             points = tuple(placed.point for placed in others)
-            for module in self._libraries:
-                importlib.import_module(module)
             with one_thread():
                 state = self._replay(search_space, coordinates, seen)
                 record = self._propose(state, coordinates, seen, trial.number, taken, points)

@@ -12,6 +12,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from helpers.checks import whole
 from helpers.samplers.base import HistorySampler, Observation, losses
+from helpers.samplers.threads import one_thread
 from helpers.space import SearchSpace, UnitCube, stepped
 
 RANGES = ("paper", "warped")
@@ -92,7 +93,6 @@ class BayesianSampler(HistorySampler):
     """
 
     name = "bayesian"
-    _libraries = ("bayes_opt",)
 
     def __init__(
         self,
@@ -143,20 +143,21 @@ class BayesianSampler(HistorySampler):
 
         from bayes_opt import BayesianOptimization
 
-        optimizer = BayesianOptimization(
-            f=None,
-            pbounds=bounds,
-            random_state=int(rng.integers(2**32)),
-            verbose=0,
-            allow_duplicate_points=True,
-        )
-        optimizer._gp.predict = partial(_predict, optimizer._gp)
-        registered: set[tuple[float, ...]] = set()
-        for trial, loss in zip(seen, known, strict=True):
-            point = _apart(trial.point, registered, bounds)
-            registered.add(point)
-            optimizer.register(dict(zip(bounds, point, strict=True)), -float(loss))
-        suggestion = optimizer.suggest()
+        with one_thread():  # once more: it reaches what the import has loaded
+            optimizer = BayesianOptimization(
+                f=None,
+                pbounds=bounds,
+                random_state=int(rng.integers(2**32)),
+                verbose=0,
+                allow_duplicate_points=True,
+            )
+            optimizer._gp.predict = partial(_predict, optimizer._gp)
+            registered: set[tuple[float, ...]] = set()
+            for trial, loss in zip(seen, known, strict=True):
+                point = _apart(trial.point, registered, bounds)
+                registered.add(point)
+                optimizer.register(dict(zip(bounds, point, strict=True)), -float(loss))
+            suggestion = optimizer.suggest()
         return {"point": [float(suggestion[name]) for name in bounds], "random": False}
 
 

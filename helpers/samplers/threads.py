@@ -12,7 +12,7 @@ from threadpoolctl import ThreadpoolController
 
 _lock = threading.Lock()
 _within = 0  # threads that are inside `one_thread`
-_limits: Any = None
+_limits: list[tuple[ThreadpoolController, Any]] = []  # what was limited, in this order, and how it was before
 _found: tuple[int, ThreadpoolController] | None = None  # by the number of modules that were loaded
 
 
@@ -22,19 +22,22 @@ def one_thread() -> Iterator[None]:
 
     The limit belongs to the process. So the first thread that enters sets it and the last one that leaves restores what
     was there before; `threadpool_limits` alone, entered by threads that overlap, would leave one thread for good.
+
+    It reaches the libraries that are loaded. Whoever loads more within it enters it again.
     """
-    global _within, _limits
+    global _within
     with _lock:
-        if not _within:
-            _limits = _libraries().limit(limits=1)
+        found = _libraries()
+        if not _limits or _limits[-1][0] is not found:
+            _limits.append((found, found.limit(limits=1)))
         _within += 1
     try:
         yield
     finally:
         with _lock:
             _within -= 1
-            if not _within:
-                _limits.restore_original_limits()
+            while _limits and not _within:
+                _limits.pop()[1].restore_original_limits()
 
 
 def _libraries() -> ThreadpoolController:
