@@ -10,8 +10,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import benchmark, claims, paths, published, replication, study
-from helpers.claims import FAILS, HOLDS, PART, UNJUDGED, Evidence, Judgement, Part
+from helpers import benchmark, claims, forecast_shape, paths, published, replication, study
+from helpers.claims import FAILS, HOLDS, PART, UNJUDGED, Judgement, Part
+from helpers.evidence import (
+    SHORT_RUN,
+    Evidence,
+    Missing,
+    _over_seeds_and_days,
+    _processor_seconds,
+    _within,
+    forecast_estimates,
+    gather,
+)
 from helpers.intervals import Estimate
 from helpers.samplers import GeneratorSampler
 from helpers.space import GENERATOR_SPACE
@@ -60,7 +70,7 @@ def as_printed() -> Evidence:
     for table in replication.TABLES:
         for reading in replication.FOUR:
             for r in published.records(table).itertuples():
-                numbers = dict.fromkeys((*replication.FORECAST, "r2", "mae"), 0.5)
+                numbers = dict.fromkeys((*forecast_shape.FORECAST, "r2", "mae"), 0.5)
                 rows.append(
                     {
                         "table": table, "reading": reading, "row": r.iteration, "seed": 0, "status": "ok", **numbers,
@@ -154,10 +164,10 @@ def test_a_test_that_finds_nothing_decides_nothing():
 
 
 def test_an_interval_of_a_share_stays_within_0_and_1():
-    cut = claims._within(Estimate(0.9, 0.7, 1.1, 5), 0.0, 1.0)
+    cut = _within(Estimate(0.9, 0.7, 1.1, 5), 0.0, 1.0)
     assert (cut.value, cut.low, cut.high, cut.n) == (0.9, 0.7, 1.0, 5)
-    assert math.isnan(claims._within(Estimate(0.5, math.nan, math.nan, 1), 0.0, 1.0).low)
-    assert set(replication.SHARES) < set(replication.FORECAST)
+    assert math.isnan(_within(Estimate(0.5, math.nan, math.nan, 1), 0.0, 1.0).low)
+    assert set(forecast_shape.SHARES) < set(forecast_shape.FORECAST)
 
 
 def rows_under(*tables_and_readings: tuple[str, str]) -> Evidence:
@@ -196,7 +206,7 @@ def test_memory_is_steady_or_not_and_other_programs_are_not_asked(used, verdict)
     one = claims.judge(claim.parts(Evidence(pd.DataFrame(), {("gan", "described"): [run]}), "tuners:described"))
     assert (one.verdict, one.reason) == (UNJUDGED, "one run says nothing about others")
     unmeasured = {("gan", "described"): [run.assign(peak_rss_mb=math.nan)]}
-    with pytest.raises(claims.Missing, match="not measured"):
+    with pytest.raises(Missing, match="not measured"):
         claim.parts(Evidence(pd.DataFrame(), unmeasured), "tuners:described")
 
 
@@ -240,8 +250,8 @@ def test_seeds_overturn_the_claim_on_random_search():
 def test_times_of_searches_that_shared_a_machine_are_those_of_the_processor():
     table = runs_of([0.1, 0.2, 0.3]).assign(seconds=[10.0, 10.0, 10.0], cpu_percent=[50.0, 20.0, math.nan])
     attrs = {"stamp": {"machine": {"cores": 2}}}
-    assert claims._processor_seconds(table, attrs)["seconds"].tolist() == [10.0, 4.0, 10.0]
-    assert claims._processor_seconds(table, {})["seconds"].tolist() == [10.0, 10.0, 10.0]
+    assert _processor_seconds(table, attrs)["seconds"].tolist() == [10.0, 4.0, 10.0]
+    assert _processor_seconds(table, {})["seconds"].tolist() == [10.0, 10.0, 10.0]
 
 
 def test_a_random_configuration_that_failed_is_never_the_better_one():
@@ -249,20 +259,20 @@ def test_a_random_configuration_that_failed_is_never_the_better_one():
     pool = runs_of([0.5] * 10 + [math.nan] * 10)  # a search that ends above 0.5 loses unless all of its rivals fail
     runs = {("generator", "described"): [runs_of([0.6])] * 2, ("random_generator", "described"): [pool]}
     (judged,) = claim.parts(Evidence(pd.DataFrame(), runs), "tuners:described")
-    assert judged.estimate.value == pytest.approx(0.5**claims.SHORT_RUN)
+    assert judged.estimate.value == pytest.approx(0.5**SHORT_RUN)
     runs["random_generator", "described"] = [pool.head(19)]
-    with pytest.raises(claims.Missing, match="19 random configurations"):
+    with pytest.raises(Missing, match="19 random configurations"):
         claim.parts(Evidence(pd.DataFrame(), runs), "tuners:described")
 
 
 def test_the_benchmarks_configurations_are_random_ones_too(tmp_path):
     name = str(benchmark.table("generator", "described")["data_sha256"].iloc[0])
     dataset = SimpleNamespace(data_sha256=name, protocol=protocol("described"))
-    evidence = claims.gather(tmp_path, pd.DataFrame(), {"described": dataset})
+    evidence = gather(tmp_path, pd.DataFrame(), {"described": dataset})
     (pool,) = evidence.runs["random_generator", "described"]
     assert len(pool) == (benchmark.table("generator", "described")["repeat"] == 0).sum()
     other = SimpleNamespace(data_sha256="0" * 64, protocol=protocol("described"))
-    evidence = claims.gather(tmp_path, pd.DataFrame(), {"described": other})
+    evidence = gather(tmp_path, pd.DataFrame(), {"described": other})
     assert ("random_generator", "described") not in evidence.runs
 
 
@@ -303,11 +313,11 @@ def test_the_better_best_does_not_depend_on_the_bayesian_stop_rule():
 
 def test_a_rows_forecast_has_the_luck_of_its_seeds_and_of_its_days():
     """Three seeds, 1 apart, t(2) = 4.303: 4.303 / sqrt(3) = 2.484; days of 1 and 2: 1.96 sqrt(5 / 2) = 3.099."""
-    found = claims._over_seeds_and_days(pd.Series([1.0, 2.0, 3.0]), [1.0, 2.0])
+    found = _over_seeds_and_days(pd.Series([1.0, 2.0, 3.0]), [1.0, 2.0])
     assert (found.value, found.n) == (2.0, 3) and found.high - 2.0 == pytest.approx(math.hypot(2.484, 3.099), rel=1e-3)
     assert found.low - 2.0 == pytest.approx(2.0 - found.high)
     for values, days in (([1.0], [1.0]), ([1.0, 2.0], []), ([1.0, 2.0], [math.nan])):  # nothing to say of others
-        assert math.isnan(claims._over_seeds_and_days(pd.Series(values), days).low)
+        assert math.isnan(_over_seeds_and_days(pd.Series(values), days).low)
 
 
 def test_rows_of_two_tables_are_compared_under_equal_learning_rates():
@@ -352,7 +362,7 @@ def test_late_bests_overturn_the_first_twenty():
 def test_forecast_estimates_of_yesterdays_close():
     dataset = Dataset(make_prices(1200), protocol("described", as_of="2030-01-01"))
     positions = dataset.test_targets("final")
-    found = claims.forecast_estimates(dataset, dataset.scaled.to_numpy()[positions - 1], draws=50)
+    found = forecast_estimates(dataset, dataset.scaled.to_numpy()[positions - 1], draws=50)
     assert found["lag_1_less_0"].low > 0.5
     assert found["roughness"].low < 1.0 < found["roughness"].high
     assert found["within_50_last_year"].value == 1.0
@@ -370,12 +380,12 @@ def test_gather_reads_studies_of_the_same_data_alone(tmp_path):
     arguments = dict(trials=3, seed=0, folder=tmp_path, epochs=1, evaluator=Worker(), progress=False)
     sampler = GeneratorSampler(seed=0, space=GENERATOR_SPACE)
     study.run("generator_described", sampler, GENERATOR_SPACE, dataset, **arguments)
-    evidence = claims.gather(tmp_path, pd.DataFrame(), {"described": dataset})
+    evidence = gather(tmp_path, pd.DataFrame(), {"described": dataset})
     assert [len(t) for t in evidence.runs["generator", "described"]] == [3]
     assert evidence.forecasts["generator", "described"]["lag_1"].value == pytest.approx(1.0, abs=0.01)
     assert "no study gan_described" in evidence.absent["gan", "described"]
     other = Dataset(prices, protocol("described", as_of="2002-12-31"))
-    evidence = claims.gather(tmp_path, pd.DataFrame(), {"described": other})
+    evidence = gather(tmp_path, pd.DataFrame(), {"described": other})
     assert not evidence.runs and "other data" in evidence.absent["generator", "described"]
 
 
