@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,16 @@ class Evidence:
         if not found:
             raise Missing(f"the rows were not trained under {protocol}")
         return min(found, key=found.__getitem__)
+
+    def tenfold(self, protocols: Sequence[str], tables: Sequence[str]) -> dict[str, dict[str, bool]]:
+        """Protocol -> table -> whether its rows are judged under tenfold learning rates; without what is missing."""
+        found: dict[str, dict[str, bool]] = {}
+        for protocol in protocols:
+            for one in tables:
+                with contextlib.suppress(Missing):
+                    factor = replication.READINGS[self.reading(one, protocol)].factor
+                    found.setdefault(protocol, {})[one] = factor != 1.0
+        return found
 
     def rows(self, table: str, protocol: str, *, row: int | None = None) -> pd.DataFrame:
         """A table's rows trained again, medians over the seeds, indexed like records; or all seeds of one row."""

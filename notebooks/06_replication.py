@@ -53,6 +53,7 @@ from helpers import (
     agreement,
     answer,
     claims,
+    claims_words,
     figures,
     intervals,
     paths,
@@ -488,7 +489,7 @@ for t in ("generator", "gan"):
             at = int(np.nanargmax(middle))
             least, most = np.nanmin(values[:, at]), np.nanmax(values[:, at])
             peaks.append(f"{name}, {r}: peak at lag {LAGS[at]}, {middle[at]:.2f} (seeds {least:.2f} to {most:.2f})")
-under = claims.rates_in_words(evidence, ("described", "published"), tables=("generator", "gan"))
+under = claims_words.rates_in_words(evidence, ("described", "published"), tables=("generator", "gan"))
 fig = replication_plots.lags(lagged)
 figures.save(
     fig,
@@ -525,13 +526,14 @@ fig
 evidence = gather(folder, replayed, datasets)
 Markdown(
     "**The rows' learning rates** are, table by table, as printed or tenfold, whichever brings the errors nearer to "
-    f"the paper's: {claims.rates_in_words(evidence, protocols)}. {claims.unlike_rates_in_words(evidence, protocols)}"
+    f"the paper's: {claims_words.rates_in_words(evidence, protocols)}. "
+    f"{claims_words.unlike_rates_in_words(evidence, protocols)}"
 )
 
 # %%
 judged = claims.verdicts(evidence, protocols=protocols)
-in_full = claims.table(judged)
-counted = claims.counts(judged)
+in_full = claims_words.table(judged)
+counted = claims_words.counts(judged)
 tally = ", ".join(f"{n} {answer.many(v, n)}" for v, n in counted.items())
 tables.save(
     in_full,
@@ -547,12 +549,12 @@ tables.save(
 # trained again, while our runs of the tuners could not judge it.
 
 # %%
-short_form = claims.short_markdown(judged)
+short_form = claims_words.short_markdown(judged)
 figures.write_aside(outputs.tables / "claims_short.md", short_form.encode())
-Markdown(claims.short_markdown(judged, figures="../../figures"))
+Markdown(claims_words.short_markdown(judged, figures="../../figures"))
 
 # %%
-changed = claims.changed_by_clean(judged)
+changed = claims_words.changed_by_clean(judged)
 Markdown(
     "Of the claims that the replayed rows can judge both ways, `clean` gives another verdict for: "
     + "; ".join(f"*{text}* ({before} under `described`, {after} under `clean`)" for text, before, after in changed)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import benchmark, claims, forecast_shape, paths, published, replication, study
+from helpers import benchmark, claims, claims_words, forecast_shape, paths, published, replication, study
 from helpers.claims import FAILS, HOLDS, PART, UNJUDGED, Judgement, Part
 from helpers.evidence import (
     SHORT_RUN,
@@ -109,21 +109,21 @@ def test_every_claim_is_judged_on_each_of_its_bases(as_printed):
     for claim in claims.CLAIMS:
         assert list(judged[claim.key]) == claims.bases(claim, ("described", "published"))
         assert {j.verdict for j in judged[claim.key].values()} <= set(claims.VERDICTS)
-    assert sum(claims.counts(judged).values()) == len(claims.CLAIMS)
+    assert sum(claims_words.counts(judged).values()) == len(claims.CLAIMS)
 
 
 def test_the_short_form_has_a_row_a_claim_with_its_verdict(as_printed):
     judged = claims.verdicts(as_printed)
-    lines = claims.short_markdown(judged).strip().splitlines()
+    lines = claims_words.short_markdown(judged).strip().splitlines()
     assert len(lines) == 2 + len(claims.CLAIMS)
     assert len({line.count("|") for line in lines}) == 1
     for claim, line in zip(claims.CLAIMS, lines[2:], strict=True):
         assert claim.text in line and f"**{claims.overall(judged[claim.key])}**" in line
-    assert len(claims.table(judged)) == sum(len(j) for j in judged.values())
+    assert len(claims_words.table(judged)) == sum(len(j) for j in judged.values())
 
 
 def test_every_claim_links_to_a_figure_that_is_committed(as_printed):
-    named = re.findall(r"\]\((figures/[^)]+)\)", claims.short_markdown(claims.verdicts(as_printed)))
+    named = re.findall(r"\]\((figures/[^)]+)\)", claims_words.short_markdown(claims.verdicts(as_printed)))
     assert len(named) == len(claims.CLAIMS)
     assert [name for name in named if not (paths.ROOT / name).is_file()] == []
 
@@ -141,7 +141,7 @@ def test_a_claim_that_holds_on_the_rows_alone_is_marked():
     assert not claims.rests_on_rows({"rows:described": holds})  # nobody claims it of our tuners
     assert not claims.rests_on_rows(alone | {"rows:described": Judgement(FAILS)})
     assert not claims.rests_on_rows(alone | {"rows:described": unjudged, "rows:clean": holds})
-    text = claims.short_markdown({"total_time": alone, "lower_mse": alone | {"tuners:described": holds}})
+    text = claims_words.short_markdown({"total_time": alone, "lower_mse": alone | {"tuners:described": holds}})
     lower, total = sorted(text.splitlines()[2:], key=lambda line: "takes longer in all" in line)
     assert ".png) (rows alone) | G" in total and "alone" not in lower
 
@@ -150,7 +150,7 @@ def test_what_was_never_trained_is_a_dash_and_what_cannot_be_decided_is_not():
     wide = claims.judge([Part("x", Estimate(0.5, 0.1, 0.9, 5), low=0.4)])
     none = Judgement(UNJUDGED, reason="no study generator_clean is recorded")
     said = {"rows:clean": wide, "tuners:clean": none, "rows:described": none, "tuners:described": none}
-    line = claims.short_markdown({"total_time": said}).splitlines()[2]
+    line = claims_words.short_markdown({"total_time": said}).splitlines()[2]
     assert line.split(" | ")[3:5] == ["rows: cannot be judged; tuners: –", "–"]
 
 
@@ -180,21 +180,27 @@ def test_other_learning_rates_on_the_two_sides_of_a_comparison_are_said():
     both = ("described", "published")
     unlike = [("generator", "chronological_x10"), ("bayesian", "chronological"), ("gan", "chronological")]
     evidence = rows_under(*unlike)
-    said = claims.rates_in_words(evidence, both)
+    said = claims_words.rates_in_words(evidence, both)
     assert said == "tenfold for table 8, as printed for table 9 and appendix B (under `described`)"
-    assert claims.rates_in_words(evidence, both, tables=["gan"]) == "as printed for appendix B (under `described`)"
-    assert "rows of table 9 (under `described`), one side has ten times" in claims.unlike_rates_in_words(evidence, both)
+    assert (
+        claims_words.rates_in_words(evidence, both, tables=["gan"]) == "as printed for appendix B (under `described`)"
+    )
+    assert "rows of table 9 (under `described`), one side has ten times" in claims_words.unlike_rates_in_words(
+        evidence, both
+    )
 
     alike = rows_under(("generator", "shuffled_x10"), ("bayesian", "shuffled_x10"), ("gan", "shuffled"))
-    assert claims.unlike_rates_in_words(alike, both) == ""
+    assert claims_words.unlike_rates_in_words(alike, both) == ""
 
     mixed = rows_under(*unlike, *((table, "shuffled") for table in replication.TABLES))
-    said = claims.rates_in_words(mixed, both)
+    said = claims_words.rates_in_words(mixed, both)
     assert said.endswith("(under `described`); as printed for table 8, table 9 and appendix B (under `published`)")
-    assert "rows of table 9 (under `described`), one side has ten times" in claims.unlike_rates_in_words(mixed, both)
+    assert "rows of table 9 (under `described`), one side has ten times" in claims_words.unlike_rates_in_words(
+        mixed, both
+    )
 
-    assert claims.rates_in_words(Evidence(pd.DataFrame()), both) == "none were trained"
-    assert claims.unlike_rates_in_words(Evidence(pd.DataFrame()), both) == ""
+    assert claims_words.rates_in_words(Evidence(pd.DataFrame()), both) == "none were trained"
+    assert claims_words.unlike_rates_in_words(Evidence(pd.DataFrame()), both) == ""
 
 
 @pytest.mark.parametrize(("used", "verdict"), [((1000, 1010), HOLDS), ((500, 2000), FAILS)])
@@ -212,9 +218,9 @@ def test_memory_is_steady_or_not_and_other_programs_are_not_asked(used, verdict)
 
 def test_clean_is_reported_where_it_changes_a_verdict():
     judged = {"lower_mse": {"rows:described": Judgement(HOLDS), "rows:clean": Judgement(FAILS)}}
-    assert claims.changed_by_clean(judged) == [("Lower MSE than Bayesian optimisation", HOLDS, FAILS)]
+    assert claims_words.changed_by_clean(judged) == [("Lower MSE than Bayesian optimisation", HOLDS, FAILS)]
     judged["lower_mse"]["rows:clean"] = Judgement(UNJUDGED)
-    assert claims.changed_by_clean(judged) == []
+    assert claims_words.changed_by_clean(judged) == []
 
 
 def runs_of(mses, **columns) -> pd.DataFrame:
