@@ -24,30 +24,21 @@ unlike, it is judged with both as printed and with both tenfold too, and has a v
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
-from scipy import stats
 
-from helpers import benchmark, intervals, published, replication, search_shape, study
+from helpers import agreement, intervals, search_shape
+from helpers.evidence import PRINTED, SHORT_RUN, Evidence, Missing
 from helpers.intervals import Estimate
-from helpers.replication import BEST_ROWS
-from helpers.windows import Dataset
 
 HOLDS, FAILS, PART, UNJUDGED = "holds", "does not hold", "holds in part", "cannot be judged"
 VERDICTS = (HOLDS, PART, FAILS, UNJUDGED)
-PRINTED = "printed"
-SHORT_RUN = 20  # iterations after which both papers stop
 FEWEST = 3  # runs of a tuner that have an interval
 RATES: Mapping[float, str] = {1.0: "both as printed", 10.0: "both tenfold"}  # factor of the printed learning rates
-CHRONOLOGICAL = ("described", "clean")
 
 
 @dataclass(frozen=True)
@@ -147,257 +138,6 @@ def rests_on_rows(judgements: Mapping[str, Judgement]) -> bool:
     }
     tuners = any(basis.startswith("tuners") for basis in judgements)
     return tuners and judged == {"rows"} and overall(judgements) == HOLDS
-
-
-# Evidence.
-
-
-class Missing(Exception):
-    """The records that a claim needs are not there; the message says which."""
-
-
-@dataclass
-class Evidence:
-    """What there is to judge by.
-
-    Attributes
-    ----------
-    replayed : pandas.DataFrame
-        From `replication.replay` or `records`.
-    runs : mapping of (tuner, protocol) to list of pandas.DataFrame
-        Records of our runs of the tuners, one table a seed. Tuners: generator, zero, gan, bayesian, bayesian_warped,
-        random_generator, random_gan.
-    forecasts : mapping of (tuner, protocol) to dict of str to Estimate
-        From `forecast_estimates`, of each tuner's best LSTM.
-    absent : mapping of (tuner, protocol) to str
-        Why there are none.
-    factor : float, optional
-        Readings with this factor of the printed learning rates alone.
-    """
-
-    replayed: pd.DataFrame
-    runs: Mapping[tuple[str, str], list[pd.DataFrame]] = field(default_factory=dict)
-    forecasts: Mapping[tuple[str, str], Mapping[str, Estimate]] = field(default_factory=dict)
-    absent: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    factor: float | None = None
-
-    def reading(self, table: str, protocol: str) -> str:
-        """The better of a protocol's two readings for a table: the one whose MSEs are nearer to the paper's.
-
-        Raises
-        ------
-        Missing
-            If neither was trained.
-        """
-        names = [
-            name
-            for name, r in replication.READINGS.items()
-            if r.protocol == protocol and self.factor in (None, r.factor)
-        ]
-        found = {name: replication.mean_distance(self.replayed, table, name) for name in names}
-        found = {name: distance for name, distance in found.items() if math.isfinite(distance)}
-        if not found:
-            raise Missing(f"the rows were not trained under {protocol}")
-        return min(found, key=found.__getitem__)
-
-    def rows(self, table: str, protocol: str, *, row: int | None = None) -> pd.DataFrame:
-        """A table's rows trained again, medians over the seeds, indexed like records; or all seeds of one row."""
-        name = self.reading(table, protocol)
-        mine = self.replayed[(self.replayed["table"] == table) & (self.replayed["reading"] == name)]
-        mine = mine[mine["status"] == "ok"]
-        if row is not None:
-            if not (mine["row"] == row).any():
-                raise Missing(f"row {row} was not trained under {protocol}")
-            return mine[mine["row"] == row]
-        number = mine.select_dtypes("number").drop(columns=["seed"])
-        return number.groupby("row").median().rename_axis("iteration").reset_index()
-
-    def by_seed(self, table: str, protocol: str) -> list[pd.DataFrame]:
-        """A table's rows trained again, one table a seed; empty if they were not trained under the protocol."""
-        mine = self.replayed[self.replayed["table"] == table]
-        mine = mine[(mine["reading"] == self.reading(table, protocol)) & (mine["status"] == "ok")]
-        return [part.rename(columns={"row": "iteration"}) for _, part in mine.groupby("seed")]
-
-    def tables(self, tuner: str, basis: str) -> list[pd.DataFrame]:
-        """Records of a tuner on a basis: one table, or one a seed.
-
-        Raises
-        ------
-        Missing
-        """
-        if basis == PRINTED:
-            return [published.records(tuner)]
-        kind, protocol = basis.split(":")
-        if kind == "rows":
-            return [self.rows(tuner, protocol)]
-        found = self.runs.get((tuner, protocol), [])
-        if not found:
-            raise Missing(self.absent.get((tuner, protocol), f"no runs of {tuner} under {protocol}"))
-        return found
-
-    def short(self, tuner: str, basis: str) -> list[pd.DataFrame]:
-        """The same, the first 20 iterations of each (all of a Bayesian search)."""
-        found = self.tables(tuner, basis)
-        return found if tuner.startswith("bayesian") else [t.head(SHORT_RUN) for t in found]
-
-    def forecast(self, tuner: str, basis: str) -> Mapping[str, Estimate]:
-        """Numbers of the best LSTM's forecast: of our best, or the mean over the seeds of the published best row.
-
-        The interval of that mean adds the seeds' (Student's t) and the test days', whose luck all seeds share, as
-        independent parts.
-
-        Raises
-        ------
-        Missing
-        """
-        if basis == PRINTED:
-            raise Missing("not in the paper's tables")
-        kind, protocol = basis.split(":")
-        if kind == "tuners":
-            if (tuner, protocol) not in self.forecasts:
-                raise Missing(self.absent.get((tuner, protocol), f"no forecasts of {tuner} under {protocol}"))
-            return self.forecasts[(tuner, protocol)]
-        row = self.rows(tuner, protocol, row=BEST_ROWS[tuner]).copy()
-        row["lag_1_less_0"] = row["lag_1"] - row["lag_0"]
-        recorded = row["block_sd"] if "block_sd" in row else []
-        days = pd.DataFrame([found for found in recorded if isinstance(found, Mapping)])
-        found = {name: _over_seeds_and_days(row[name], days.get(name, [])) for name in replication.RESAMPLED}
-        return found | {name: _within(found[name], 0.0, 1.0) for name in replication.SHARES}
-
-
-def _within(e: Estimate, low: float, high: float) -> Estimate:
-    """The same with its interval cut to what is possible: a symmetric one knows no ends."""
-    return Estimate(e.value, *(float(np.clip(end, low, high)) for end in (e.low, e.high)), e.n)
-
-
-def _over_seeds_and_days(values: pd.Series, block_sd: ArrayLike) -> Estimate:
-    x, sd = values.dropna().to_numpy(dtype=float), np.asarray(block_sd, dtype=float)
-    if len(x) < 2 or not np.isfinite(sd).any():
-        return Estimate(float(x.mean()) if len(x) else math.nan, math.nan, math.nan, len(x))
-    seeds = stats.t.ppf(0.975, len(x) - 1) * x.std(ddof=1) / math.sqrt(len(x))
-    days = stats.norm.ppf(0.975) * math.sqrt(np.nanmean(sd**2))
-    half = math.hypot(seeds, days)
-    return Estimate(float(x.mean()), float(x.mean() - half), float(x.mean() + half), len(x))
-
-
-def forecast_estimates(
-    dataset: Dataset, predicted: np.ndarray, *, stage: str = "final", draws: int = 200
-) -> dict[str, Estimate]:
-    """The numbers of `replication.forecast_statistics` with intervals over blocks of 20 test days.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    predicted : numpy.ndarray, shape (m,)
-        Scaled units.
-    stage : {"tune", "final"}
-    draws : int
-    """
-    found = replication.forecast_statistics(dataset, predicted, stage=stage)
-    found["lag_1_less_0"] = found["lag_1"] - found["lag_0"]
-    estimates = {}
-    drawn, blocks = replication.resampled_statistics(dataset, predicted, stage=stage, draws=draws)
-    for name, values in drawn.items():
-        finite = values[np.isfinite(values)]
-        low, high = np.quantile(finite, [0.025, 0.975]) if len(finite) else (math.nan, math.nan)
-        estimates[name] = Estimate(float(found[name]), float(low), float(high), blocks)
-    return estimates
-
-
-def gather(
-    folder: str | Path,
-    replayed: pd.DataFrame,
-    datasets: Mapping[str, Dataset],
-    *,
-    forecasts: bool = True,
-    tabular: Path = benchmark.FOLDER,
-) -> Evidence:
-    """The records in a folder: studies of notebooks 02 to 04 and the seeds of this one, of the same data alone.
-
-    Random configurations are also those of the tabular benchmark, where it was made on the same data.
-
-    Parameters
-    ----------
-    folder : path
-    replayed : pandas.DataFrame
-    datasets : mapping of str to Dataset
-        By protocol.
-    forecasts : bool
-        Whether to read the forecasts of the tuners' best LSTMs.
-    tabular : pathlib.Path
-        Folder of the benchmark.
-    """
-    runs: dict[tuple[str, str], list[pd.DataFrame]] = {}
-    found_forecasts, absent = {}, {}
-    for protocol, dataset in datasets.items():
-        for tuner, patterns in _STUDIES.items():
-            names = [p.format(protocol=protocol) for p in patterns]
-            loaded: dict[Any, pd.DataFrame] = {}
-            for name in dict.fromkeys(n for pattern in names for n in _matching(folder, pattern)):
-                try:
-                    one = study.load(name, folder)
-                except study.StudyError as error:
-                    absent[(tuner, protocol)] = str(error)
-                    continue
-                identity = one.user_attrs.get("identity", {})
-                said = identity.get("protocol") or {"name": ""}
-                same = all(getattr(dataset.protocol, key, None) == value for key, value in said.items())
-                if identity.get("data") != dataset.data_sha256 or not same:
-                    absent[(tuner, protocol)] = f"the records of {name} are of other data"
-                    continue
-                table = _processor_seconds(study.records(one), one.user_attrs)
-                key = (identity.get("sampler"), identity.get("seed"))  # notebook 02's study is one of the seeds
-                if len(table) > len(loaded.get(key, ())):
-                    loaded[key] = table
-                if forecasts and name == names[0] and tuner in BEST_ROWS:
-                    within = None if tuner == "bayesian" else SHORT_RUN
-                    try:
-                        winner = study.winner(one, dataset, folder=folder, within=within, train=False)
-                        found_forecasts[(tuner, protocol)] = forecast_estimates(dataset, winner.predictions)
-                    except study.StudyError as error:
-                        absent.setdefault((tuner, protocol), str(error))
-            if tuner.startswith("random_"):
-                loaded |= _drawn(tuner.removeprefix("random_"), protocol, dataset, tabular)
-            if loaded:
-                runs[(tuner, protocol)] = list(loaded.values())
-            else:
-                absent.setdefault((tuner, protocol), f"no study {names[0]} is recorded")
-    return Evidence(replayed, runs, found_forecasts, absent)
-
-
-# Names of studies: those of notebooks 02 to 04 first, then this notebook's seeds.
-_STUDIES: Mapping[str, tuple[str, ...]] = {
-    "generator": ("generator_{protocol}", "generator-paper-{protocol}-s*"),
-    "zero": ("generator-zero-{protocol}-s*",),
-    "gan": ("gan_{protocol}", "gan-{protocol}-s*"),
-    "bayesian": ("bayesian_{protocol}", "bayesian-{protocol}-s*"),
-    "bayesian_warped": ("bayesian_warped_{protocol}",),
-    "random_generator": ("random-generator-{protocol}",),
-    "random_gan": ("random-gan-{protocol}",),
-}
-
-
-def _processor_seconds(table: pd.DataFrame, attrs: Mapping[str, Any]) -> pd.DataFrame:
-    """Records whose `seconds` are those of the processor: searches shared their machine, and waiting is no cost."""
-    cores = attrs.get("stamp", {}).get("machine", {}).get("cores")
-    if not cores:
-        return table
-    used = table["cpu_percent"] / 100.0 * cores * table["seconds"]
-    return table.assign(seconds=used.fillna(table["seconds"]))
-
-
-def _drawn(space: str, protocol: str, dataset: Dataset, folder: Path) -> dict[str, pd.DataFrame]:
-    """The benchmark's configurations of a space, each trained once; none if it was made on other data."""
-    try:
-        table = benchmark.table(space, protocol, folder=folder)
-    except benchmark.BenchmarkError:
-        return {}
-    once = table[(table["repeat"] == 0) & (table["data_sha256"] == dataset.data_sha256)]
-    return {"benchmark": once} if len(once) else {}
-
-
-def _matching(folder: str | Path, pattern: str) -> list[str]:
-    return sorted(path.stem for path in Path(folder).glob(f"{pattern}.journal"))
 
 
 # Statistics of claims.
@@ -538,7 +278,7 @@ def _rising_time(ev: Evidence, basis: str) -> list[Part]:
     tables = ev.tables("bayesian", basis)
 
     def correlation(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
-        return replication.spearman(x, y)
+        return agreement.spearman(x, y)
 
     if len(tables) >= 3:
         values = [float(correlation(t["iteration"].to_numpy(), t["seconds"].to_numpy())) for t in tables]
@@ -861,7 +601,7 @@ def verdicts(
 def _judge(claim: Claim, evidence: Evidence, basis: str) -> Judgement:
     kind, _, protocol = basis.partition(":")
     fitting = judge(claim.parts(evidence, basis))
-    if not claim.compares or kind != "rows" or not _unlike(evidence, protocol):
+    if not claim.compares or kind != "rows" or not unlike_rates(evidence, protocol):
         return fitting
     alike: dict[str, str] = {}
     for factor, words in RATES.items():
@@ -875,126 +615,6 @@ def _judge(claim: Claim, evidence: Evidence, basis: str) -> Judgement:
     return Judgement(UNJUDGED, fitting.parts, f"table 8's rates are not table 9's, and with equal ones: {said}")
 
 
-def _unlike(evidence: Evidence, protocol: str) -> bool:
+def unlike_rates(evidence: Evidence, protocol: str) -> bool:
     """Whether rows of table 8 and of table 9 are judged under different factors of their learning rates."""
-    return len(set(_tenfold(evidence, [protocol], ("generator", "bayesian")).get(protocol, {}).values())) > 1
-
-
-def table(judged: Mapping[str, Mapping[str, Judgement]]) -> pd.DataFrame:
-    """The claims in full: one row a claim and basis; `over all` stands on the first row of each claim."""
-    rows = []
-    for claim in CLAIMS:
-        for i, (basis, judgement) in enumerate(judged.get(claim.key, {}).items()):
-            kind, _, protocol = basis.partition(":")
-            note = f" ({judgement.reason})" if judgement.reason and judgement.parts else ""
-            rows.append(
-                {
-                    "paper": claim.paper if i == 0 else "",
-                    "claim": claim.text if i == 0 else "",
-                    "place": claim.place if i == 0 else "",
-                    "basis": f"{kind}, {protocol}" if protocol else kind,
-                    "statistic": judgement.text + note,
-                    "verdict": judgement.verdict,
-                    "over all": overall(judged[claim.key]) if i == 0 else "",
-                    "figure": claim.figure if i == 0 else "",
-                }
-            )
-    return pd.DataFrame(rows)
-
-
-def short_markdown(judged: Mapping[str, Mapping[str, Judgement]], *, figures: str = "figures") -> str:
-    """The short form, as Markdown: claim, place, verdict as printed, under each protocol, over all, link to the figure.
-
-    A claim that holds on the rows alone is marked behind its text; what was never trained has a dash.
-
-    Parameters
-    ----------
-    judged : mapping
-        From `verdicts`.
-    figures : str
-        The folder of the figures, as a link from where the text will stand.
-    """
-    protocols = list(dict.fromkeys(b.partition(":")[2] for j in judged.values() for b in j if ":" in b))
-    lines = [
-        f"| Claim | Where | As printed | {' | '.join(p.capitalize() for p in protocols)} | Verdict |",
-        "| --- | --- |" + " --- |" * (len(protocols) + 2),
-    ]
-    for claim in CLAIMS:
-        if claim.key not in judged:
-            continue
-        found = judged[claim.key]
-        printed = found[PRINTED].verdict if PRINTED in found else "–"
-        cells = []
-        for p in protocols:
-            mine = {b.partition(":")[0]: j for b, j in found.items() if b.endswith(f":{p}")}
-            said = {b: j.verdict if j.parts or j.verdict != UNJUDGED else "–" for b, j in mine.items()}
-            unlike = len(set(said.values())) > 1
-            cells.append("; ".join(f"{k}: {v}" for k, v in said.items()) if unlike else next(iter(said.values()), "–"))
-        # Items of notebooks 02 to 05 exist once a protocol; those of 06 and 07 once.
-        item = claim.figure if claim.figure.startswith(("R-", "B-")) else f"{claim.figure}_{protocols[0]}"
-        file = f"tables/{item}.md" if "-tab" in item else f"{item}.png"
-        link = f"[{claim.text}]({figures}/{file})" + (" (rows alone)" if rests_on_rows(found) else "")
-        lines.append(
-            f"| {link} | {claim.paper} {claim.place} | {printed} | {' | '.join(cells)} | **{overall(found)}** |"
-        )
-    return "\n".join(lines) + "\n"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
-
-
-def _tenfold(evidence: Evidence, protocols: Sequence[str], tables: Sequence[str]) -> dict[str, dict[str, bool]]:
-    """Protocol -> table -> whether its rows are judged under tenfold learning rates; without what was not trained."""
-    found: dict[str, dict[str, bool]] = {}
-    for protocol in protocols:
-        for one in tables:
-            with contextlib.suppress(Missing):
-                factor = replication.READINGS[evidence.reading(one, protocol)].factor
-                found.setdefault(protocol, {})[one] = factor != 1.0
-    return found
-
-
-def rates_in_words(evidence: Evidence, protocols: Sequence[str], *, tables: Sequence[str] = replication.TABLES) -> str:
-    """Under which learning rates each table's rows are judged: a part of a sentence."""
-    chosen = _tenfold(evidence, protocols, tables)
-    said: dict[str, list[str]] = {}  # what is said -> of which protocols
-    for protocol, of in chosen.items():
-        parts = []
-        for tenfold, words in ((True, "tenfold"), (False, "as printed")):
-            names = [_NAMES[one] for one, is_tenfold in of.items() if is_tenfold == tenfold]
-            parts += [f"{words} for {_listed(names)}"] if names else []
-        said.setdefault(", ".join(parts), []).append(f"`{protocol}`")
-    return "; ".join(f"{words} (under {_listed(where)})" for words, where in said.items()) or "none were trained"
-
-
-def unlike_rates_in_words(evidence: Evidence, protocols: Sequence[str]) -> str:
-    """A warning where rows of table 8 and of table 9, which claims compare, have different rates; else empty."""
-    unlike = [f"`{p}`" for p in protocols if _unlike(evidence, p)]
-    if not unlike:
-        return ""
-    return (
-        f"So where rows of table 8 stand beside rows of table 9 (under {_listed(unlike)}), one side has ten times the "
-        "printed learning rates and the other has not. Comparisons of their errors are therefore judged with equal "
-        "rates as well, both as printed and both tenfold, and have a verdict only if it is the same each time."
-    )
-
-
-_NAMES: Mapping[str, str] = {"generator": "table 8", "bayesian": "table 9", "gan": "appendix B"}
-
-
-def counts(judged: Mapping[str, Mapping[str, Judgement]]) -> dict[str, int]:
-    """How many claims got each verdict over all, in the order of `VERDICTS`."""
-    said = [overall(j) for j in judged.values()]
-    return {verdict: said.count(verdict) for verdict in VERDICTS}
-
-
-def changed_by_clean(judged: Mapping[str, Mapping[str, Judgement]]) -> list[tuple[str, str, str]]:
-    """Claims whose verdict on the replayed rows differs between `described` and `clean`: text, described, clean."""
-    found = []
-    for claim in CLAIMS:
-        j = judged.get(claim.key, {})
-        pair = [j.get(f"rows:{p}") for p in CHRONOLOGICAL]
-        if all(pair) and pair[0].verdict != pair[1].verdict and UNJUDGED not in (pair[0].verdict, pair[1].verdict):
-            found.append((claim.text, pair[0].verdict, pair[1].verdict))
-    return found
+    return len(set(evidence.tenfold([protocol], ("generator", "bayesian")).get(protocol, {}).values())) > 1

@@ -16,7 +16,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from helpers import contest, contest_report, paths, prices, records, reproduce, windows
+from helpers import contest, contest_asked, paths, prices, records, reproduce, windows
 from helpers.benchmark import BenchmarkError
 from helpers.entrants import EVALUATIONS
 from helpers.problems import ContestError, Trained
@@ -53,11 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         values = reproduce.profile_values(options.profile)["all"]
         given = {"jobs": options.jobs, "dask": options.dask}
-        tuners = contest_report.parse_tuners(options.tuners)
+        tuners = contest_asked.parse_tuners(options.tuners)
         asked = [
             (kind, a)
             for kind in ("drawn", "surrogate", "trees", "searched", "real")
-            for a in contest_report.parse(getattr(options, kind), evaluations=options.evaluations, tuners=tuners)
+            for a in contest_asked.parse(getattr(options, kind), evaluations=options.evaluations, tuners=tuners)
         ]
         if not asked:
             raise ContestError("Name at least one contest, such as --real generator:described:10.")
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             else:
                 naive = {dataset.data_sha256: dataset.naive_metrics()["mse"]}
                 kind = "mixed" if kind == "surrogate" else kind
-                problem = contest_report.tabular(*a.problem, naive=naive, kind=kind)
+                problem = contest_asked.tabular(*a.problem, naive=naive, kind=kind)
             folder = paths.outputs(options.output).studies(options.profile)
             if kind == "real":
                 records.same_closes(folder, data, values["as_of"])

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from helpers import doctor, ledger, lines, paths, prices, study
+from helpers import doctor, journals, ledger, lines, paths, prices, study
 from helpers.faults import Broken, records_of, require, run_ledger, run_study
 
 # --- records ----------------------------------------------------------------------------------------------------------
@@ -54,7 +54,7 @@ def check_damage(whole: Path, folder: Path, *, cases: int, seed: int) -> int:
     """
     rng, content, tried = random.Random(seed), whole.read_bytes(), 0
     is_study = whole.suffix == ".journal"
-    is_record = study._is_record if is_study else doctor.record_check(whole)
+    is_record = journals.is_record if is_study else doctor.record_check(whole)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / whole.name
     while tried < cases:
@@ -74,7 +74,7 @@ def check_damage(whole: Path, folder: Path, *, cases: int, seed: int) -> int:
                 require(f"line {found.lines + 1} is damaged" in str(error), f"{where} was told otherwise: {error}")
             else:
                 raise Broken(f"{where} was read silently")
-        study.repair(path, damaged=not found.cut) if is_study else ledger.repair(path, is_record=is_record)
+        journals.repair(path, damaged=not found.cut) if is_study else ledger.repair(path, is_record=is_record)
         kept = path.read_bytes()
         require(content.startswith(kept) and kept.count(b"\n") == found.lines, f"{where} was kept")
         if not is_study:

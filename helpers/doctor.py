@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from helpers import contest, figures, ledger, lines, paths, prices, records, study
+from helpers import contest, figures, journals, ledger, lines, paths, prices, records, study
 from helpers.paths import Outputs
 
 log = logging.getLogger(__name__)
@@ -140,7 +140,7 @@ def _split(message: str) -> tuple[str, str]:
 
 
 def _journal(path: Path) -> Iterator[Finding]:
-    found = lines.scan(path, is_record=study._is_record)
+    found = lines.scan(path, is_record=journals.is_record)
     if found.damage:
         yield _damaged(path, found)
         return
@@ -324,8 +324,8 @@ def _repair(path: Path) -> int:
     if path.suffix == ".jsonl":
         damaged = ledger.repair(path, is_record=record_check(path))
     else:
-        with study._held(path):
-            damaged = study.repair(path, damaged=True)
+        with journals.held(path):
+            damaged = journals.repair(path, damaged=True)
     if not damaged:
         log.info("%s is whole.", path.name)
     return 0

@@ -33,7 +33,7 @@ import optuna
 import psutil
 from tqdm import tqdm
 
-from helpers import contest, ledger, paths, prices, problems, replication, study, windows
+from helpers import contest, journals, ledger, paths, prices, problems, replication, study, windows
 from helpers.samplers import BayesianSampler, GanSampler, GeneratorSampler
 from helpers.space import GAN_SPACE, GENERATOR_SPACE, LstmConfig, SearchSpace
 from helpers.trial import METRICS, Evaluator, Measured, TrialResult
@@ -574,7 +574,7 @@ def _run_together(processes: int, tuner: str, place: str, **settings: Any) -> No
 
 def take_turn(journal: Path, turns: Path, name: str) -> None:
     """Hold a study once, and write a line into the file `turns`."""
-    with study._held(journal), turns.open("a") as file:
+    with journals.held(journal), turns.open("a") as file:
         file.write(f"{name}\n")
 
 
@@ -587,7 +587,7 @@ def race(journal: Path, turns: Path, *, rounds: int) -> None:
         If the other does not come to wait.
     """
     for number in range(rounds):
-        with study._held(journal):
+        with journals.held(journal):
             other = _fork(take_turn, journal, turns, str(number))
             until, place = time.monotonic() + 60, journal.with_suffix(".lock.next")
             while not (place.exists() and place.read_text()):  # it writes its number once the place is its own

@@ -15,16 +15,16 @@ import pandas as pd
 
 from helpers import (
     answer,
-    contest_report,
+    contest_words,
     endure,
     figures,
+    forecast_verdicts,
     paths,
     published,
     replication,
     schedule,
     study,
     tables,
-    validity,
 )
 from helpers.answer import PROTOCOLS, TUNERS, claims, errors
 
@@ -146,10 +146,10 @@ def times(root: str | Path = "") -> str:
 BLOCKS: dict[str, Callable[[], str]] = {
     "answer": answer.markdown,
     "results": results,
-    "forecasts": validity.verdict_markdown,
+    "forecasts": forecast_verdicts.verdict_markdown,
     "claims": claims,
-    "tuners": contest_report.written_answer,
-    "hybrid": lambda: contest_report.written_answer(name=contest_report.HYBRIDS),
+    "tuners": contest_words.written_answer,
+    "hybrid": lambda: contest_words.written_answer(name=contest_words.HYBRIDS),
     "speed": speed,
     "times": times,
     "promises": endure.promises,

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib import ticker
 from matplotlib.lines import Line2D
 
-from helpers import replication, search_shape
+from helpers import agreement, forecast_shape, replication, search_shape
 from helpers.figures import COLOURS, MARKERS, Figure, new, style
 from helpers.search_shape import Explanation
 
@@ -55,7 +55,7 @@ def replayed(
         for i, table in enumerate(tables):
             for j, name in enumerate(readings):
                 ax, r = axes[i, j], replication.READINGS[name]
-                ax.fill_between(line, line / replication.FACTOR, line * replication.FACTOR, color="#DDE6EE", lw=0)
+                ax.fill_between(line, line / agreement.FACTOR, line * agreement.FACTOR, color="#DDE6EE", lw=0)
                 ax.plot(line, line, color="#777777", lw=0.8)
                 mine = good[(good["table"] == table) & (good["reading"] == name)]
                 grouped = mine.groupby("row")
@@ -73,7 +73,7 @@ def replayed(
                     axis.set_major_locator(ticker.LogLocator(10, numticks=5))
                     axis.set_minor_locator(ticker.NullLocator())
                 try:
-                    found = replication.agreement(frame, table, name, quantity=quantity)
+                    found = agreement.agreement(frame, table, name, quantity=quantity)
                 except replication.ReplayError:
                     continue
                 said = f"rank corr. {found.spearman.value:.2f}\nwithin ×3: {found.within.value:.0%}".replace("-", "−")
@@ -221,7 +221,7 @@ def lags(correlations: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
     Parameters
     ----------
     correlations : mapping of str to mapping of str to numpy.ndarray, shape (seeds, lags)
-        Configuration -> reading -> values at the lags of `replication.LAGS`.
+        Configuration -> reading -> values at the lags of `forecast_shape.LAGS`.
     """
     readings = list(dict.fromkeys(reading for shown in correlations.values() for reading in shown))
     tables = {text: table for table, text in replication.TABLE_NAMES.items()}
@@ -240,8 +240,8 @@ def lags(correlations: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
             ax.axvline(0, color="#777777", lw=0.8, ls=":")
             for reading, values in shown.items():
                 for one in values if len(values) > 1 else ():
-                    ax.plot(replication.LAGS, one, color=colour, lw=0.7, alpha=0.5, ls=looks[reading]["ls"])
-                ax.plot(replication.LAGS, medians(values), color=colour, ms=4, lw=1.8, **looks[reading])
+                    ax.plot(forecast_shape.LAGS, one, color=colour, lw=0.7, alpha=0.5, ls=looks[reading]["ls"])
+                ax.plot(forecast_shape.LAGS, medians(values), color=colour, ms=4, lw=1.8, **looks[reading])
             for x, side, text in ((0.02, "left", "anticipates"), (0.98, "right", "follows late")):
                 ax.annotate(text, (x, 0.99), xycoords="axes fraction", va="top", ha=side, fontsize=8.5, color="#444444")
             ax.set_title(configuration, fontsize=9, color=colour)

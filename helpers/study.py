@@ -10,20 +10,17 @@ checksum (`helpers.lines`), so that damage is found and named. Processes that ru
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import inspect
 import json
 import logging
 import math
-import os
 import queue
-import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -33,12 +30,11 @@ import optuna
 import pandas as pd
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution, distribution_to_json
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
-from optuna.storages.journal._file import get_lock_file
 from optuna.trial import FrozenTrial, TrialState
 
-from helpers import lines, paths, provenance
+from helpers import forecast_files, lines, paths, provenance
 from helpers.checks import whole
+from helpers.journals import Journal, StudyError, held, is_record, journal_path, repair
 from helpers.lstm import EPOCHS
 from helpers.metrics import error_metrics
 from helpers.progress import Bar
@@ -71,10 +67,6 @@ _FINISHED = (TrialState.COMPLETE, TrialState.FAIL)
 _MEASURED = ("seconds", "cpu_percent", "peak_rss_mb", "memory_used_mb")
 
 Sampler = optuna.samplers.BaseSampler | Callable[[int], optuna.samplers.BaseSampler]
-
-
-class StudyError(ValueError):
-    """A study that cannot be run or read; the message is one sentence for the reader."""
 
 
 class StudyFailed(StudyError):
@@ -112,19 +104,6 @@ def trial_seed(seed: int, number: int) -> int:
     All tuners with the same study seed train their k-th trial with the same seed.
     """
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0]) % 2**21
-
-
-def journal_path(name: str, folder: str | Path) -> Path:
-    """Where the study `name` is recorded.
-
-    Raises
-    ------
-    StudyError
-        For a name that cannot be part of a file's name.
-    """
-    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
-        raise StudyError(f"A study's name is a file's name: letters, digits and _ . - only, not {name!r}.")
-    return Path(folder) / f"{name}.journal"
 
 
 def run(
@@ -225,12 +204,14 @@ def run(
         return study
     with lines.writing(path, error=StudyError), contextlib.ExitStack() as stack:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _held(path):
+        with held(path):
             repair(path)
-            journal = _Journal(path)
+            journal = Journal(path)
             study = _open(name, journal, first)
             if "identity" not in study.user_attrs and not study.trials:
-                _forget_forecasts(path)  # before the identity is on the disk: a kill in between leaves a study to begin
+                forecast_files.forget(
+                    path
+                )  # before the identity is on the disk: a kill in between leaves a study to begin
                 stamp = provenance.stamp(
                     data_sha256=dataset.data_sha256,
                     seeds=[seed],
@@ -253,7 +234,7 @@ def run(
         keep_predictions = keep_predictions and _tuned_on_test(dataset)
         while not done:
             # Held for one trial: another process that runs the same study may take the next.
-            with _held(path):
+            with held(path):
                 journal.refresh()
                 if _done(study, trials, stop_at, give_up_after):
                     break
@@ -280,13 +261,13 @@ def run(
                 _check_engine(study, result)
                 if result.ok and result.predictions is not None and result.mse < _least(study):
                     # Stored before the trial counts as finished: a record without its forecasts cannot be.
-                    _store(
-                        _best_path(path, trial.number),
+                    forecast_files.store(
+                        forecast_files.best_path(path, trial.number),
                         config,
                         result,
                         dataset,
                         stage="tune",
-                        training=_training(trial_seed(seed, trial.number), identity),
+                        training=forecast_files.training_text(trial_seed(seed, trial.number), identity),
                     )
 
                 started = time.perf_counter()
@@ -378,9 +359,9 @@ def load(name: str, folder: str | Path, *, sampler: optuna.samplers.BaseSampler 
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.journal"))) or "none"
         raise StudyError(f"There is no study {name!r} in {path.parent.name}/ (recorded there: {known}); run it first.")
-    lines.sound(path, lines.scan(path, is_record=_is_record), error=StudyError)
+    lines.sound(path, lines.scan(path, is_record=is_record), error=StudyError)
     try:
-        return optuna.load_study(study_name=name, storage=JournalStorage(_Journal(path)), sampler=sampler)
+        return optuna.load_study(study_name=name, storage=JournalStorage(Journal(path)), sampler=sampler)
     except KeyError:
         raise StudyError(f"{path.name} holds no sound study named {name!r}.") from None
 
@@ -495,10 +476,10 @@ def winner(
     row = best(study, within=within)
     number, config = int(row["iteration"]) - 1, LstmConfig(**{key: row[key] for key in HYPERPARAMETERS})
     journal = journal_path(study.study_name, folder)
-    path = (_best_path if _tuned_on_test(dataset) else _final_path)(journal, number)
+    path = (forecast_files.best_path if _tuned_on_test(dataset) else forecast_files.final_path)(journal, number)
     windows = dataset.windows(config.sequence_length, stage="final")
-    training = _training(int(row["seed"]), identity)
-    predictions = _stored(path, config, dataset, len(windows.y_test), training=training)
+    training = forecast_files.training_text(int(row["seed"]), identity)
+    predictions = forecast_files.stored(path, config, dataset, len(windows.y_test), training=training)
     if predictions is None and not train:
         raise StudyError(f"The forecasts {path.name} are missing or do not fit the study; train the winner again.")
     if predictions is None:
@@ -517,7 +498,7 @@ def winner(
         if not result.ok:
             raise StudyError(f"The winner of {study.study_name!r} could not be trained: {result.reason}.")
         with lines.writing(path, error=StudyError):
-            _store(path, config, result, dataset, stage="final", training=training)
+            forecast_files.store(path, config, result, dataset, stage="final", training=training)
         predictions = result.predictions
     actual, forecast = windows.y_test.astype(np.float64), predictions.astype(np.float64)
     points = error_metrics(windows.to_points(actual), windows.to_points(forecast))
@@ -553,7 +534,7 @@ def _attributes(config: LstmConfig, result: TrialResult, seed: int, sampler_seco
     return said | {key: value for key, value in numbers.items() if math.isfinite(value)}
 
 
-def _open(name: str, journal: _Journal, sampler: optuna.samplers.BaseSampler) -> optuna.Study:
+def _open(name: str, journal: Journal, sampler: optuna.samplers.BaseSampler) -> optuna.Study:
     """The study in the journal, or a new one. (Optuna's `load_if_exists` adds a line to the journal each time.)"""
     storage = JournalStorage(journal)
     if any(known.study_name == name for known in storage.get_all_studies()):
@@ -682,227 +663,3 @@ def _all_failed(study: optuna.Study) -> str:
         return f"The study {study.study_name!r} has no finished trial."
     (reason, times), total = reasons.most_common(1)[0], reasons.total()
     return f"All {total} trials of the study {study.study_name!r} failed, {times} of them so: {reason}."
-
-
-# The journal.
-
-
-class _Journal(JournalFileBackend):
-    """Optuna's journal file, with several records in one write and a checksum in every line.
-
-    The lock is the kernel's: it goes when its holder is killed, where Optuna's own lock file would stay for 30 s.
-    """
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(str(path), lock_obj=_FileLock(path))
-        self._path = path
-        self._waiting: list[dict[str, Any]] | None = None
-        self._known = lines.Scan()
-
-    def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        if self._waiting is not None:
-            self._waiting += logs
-        else:
-            self._append(logs)
-
-    def refresh(self) -> None:
-        """Check what was written since the last look, and cut off what another process left incomplete."""
-        found = lines.scan(self._path, after=self._known, is_record=_is_record)
-        lines.repair(self._path, lines.sound(self._path, found, error=StudyError))
-        self._known = replace(found, damage="", cut=False)
-
-    def _append(self, logs: list[dict[str, Any]]) -> None:
-        """One write; where that fails, a disk being full, the file is as it was."""
-        with get_lock_file(self._lock):
-            self.refresh()
-            lines.append(self._path, logs, self._known)
-
-    @contextlib.contextmanager
-    def one_write(self) -> Iterator[None]:
-        """What is recorded meanwhile reaches the file at once at the end, or not at all if an exception comes first.
-
-        Until then Optuna does not see it, so no new trial may begin meanwhile.
-        """
-        self._waiting = []
-        try:
-            yield
-            logs = self._waiting
-        finally:
-            self._waiting = None
-        if logs:
-            self._append(logs)
-
-
-class _FileLock:
-    """Optuna's lock interface on the kernel's file lock."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: Any = None
-
-    def acquire(self) -> bool:
-        self._file = open(self._path, "r+b")  # NFS locks a file against others only where it is open for writing
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        return True
-
-    def release(self) -> None:
-        self._file.close()
-
-
-@contextlib.contextmanager
-def _held(journal: Path) -> Iterator[None]:
-    """Hold the study against other processes, after waiting for one that holds it.
-
-    The kernel lets go when this process ends, however it ends. It does not give a lock to who waits for it, though, but
-    to who comes first, and that would mostly be who has just let go: so only one process at a time may wait, and who
-    lets go has to wait for its place.
-
-    Raises
-    ------
-    StudyError
-        If this very process holds it: it would wait for itself.
-    """
-    told = False
-
-    def taken(holder: str) -> None:
-        nonlocal told
-        if holder == str(os.getpid()):
-            raise StudyError(f"The study {journal.stem!r} is being run by this process (pid {holder}).") from None
-        if not told:
-            logger.info("The study %r is also run by process %s: they take turns.", journal.stem, holder or "?")
-            told = True
-
-    with contextlib.ExitStack() as held:
-        with _locked(journal.with_suffix(".lock.next")):
-            held.enter_context(_locked(journal.with_suffix(".lock.held"), taken))
-        yield
-
-
-@contextlib.contextmanager
-def _locked(path: Path, taken: Callable[[str], None] = lambda holder: None) -> Iterator[None]:
-    """Hold the kernel's lock on a file that exists while somebody does; `taken` learns whom it has to wait for."""
-    while True:
-        with contextlib.ExitStack() as failed:
-            file = failed.enter_context(open(path, "a+", encoding="utf-8"))
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.seek(0)
-                taken(file.read().strip())
-                fcntl.flock(file, fcntl.LOCK_EX)
-            # Between opening and locking, the holder before may have removed this file.
-            with contextlib.suppress(FileNotFoundError):
-                if os.stat(path).st_ino == os.fstat(file.fileno()).st_ino:
-                    failed.pop_all()
-                    break
-    try:
-        file.seek(0)
-        file.truncate()
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-        file.close()
-
-
-def repair(path: Path, *, damaged: bool = False) -> bool:
-    """Cut off an incomplete last line, which a process killed while writing leaves behind; keep a `.damaged` copy.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        A journal.
-    damaged : bool
-        Whether to cut at damage of any kind: the lines before it stay, those after it are in the copy only.
-
-    Returns
-    -------
-    bool
-        Whether there was something to cut off.
-
-    Raises
-    ------
-    StudyError
-        For damage elsewhere, unless `damaged`, with the number of the line.
-    """
-    if not path.exists():
-        return False
-    found = lines.scan(path, is_record=_is_record)
-    return lines.repair(path, found if damaged else lines.sound(path, found, error=StudyError))
-
-
-def _is_record(content: dict[str, Any]) -> bool:
-    return "op_code" in content
-
-
-# Forecasts of the best trials.
-
-
-def _best_path(journal: Path, number: int) -> Path:
-    return journal.with_suffix(f".best-{number + 1:04d}.npz")
-
-
-def _final_path(journal: Path, number: int) -> Path:
-    return journal.with_suffix(f".final-{number + 1:04d}.npz")
-
-
-def _training(seed: int, identity: Mapping[str, Any]) -> str:
-    """How a trial with the training seed `seed` is trained in a study of this identity; stored with its forecasts."""
-    return json.dumps({"seed": int(seed), "epochs": int(identity["epochs"]), "engine": identity["engine"]})
-
-
-def _forget_forecasts(journal: Path) -> None:
-    """Remove the forecasts that an earlier study of this name left: its journal is gone, they belong to no trial."""
-    name = re.compile(rf"{re.escape(journal.stem)}\.(best|final)-[0-9]{{4,}}\.npz")
-    left = [path for path in journal.parent.iterdir() if name.fullmatch(path.name)]
-    for path in left:
-        path.unlink(missing_ok=True)
-    if left:
-        logger.info("%s: removed forecasts of an earlier study of this name: %d files.", journal.stem, len(left))
-
-
-def _store(path: Path, config: LstmConfig, result: TrialResult, dataset: Dataset, *, stage: str, training: str) -> None:
-    """Forecasts with what they belong to; never closes, which are the vendor's. Written aside, then moved."""
-    aside = path.with_suffix(f".{os.getpid()}.aside.npz")
-    try:
-        np.savez(
-            aside,
-            predictions=np.asarray(result.predictions, np.float32),
-            mse=np.float64(result.mse),
-            config=np.array(json.dumps(config.as_dict())),
-            data_sha256=np.array(dataset.data_sha256),
-            protocol=np.array(json.dumps(dataset.identity)),
-            stage=np.array(stage),
-            training=np.array(training),
-        )
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
-
-
-def _stored(path: Path, config: LstmConfig, dataset: Dataset, samples: int, *, training: str) -> np.ndarray | None:
-    """The stored forecasts, shape (samples,); None if they are missing, damaged or belong to something else.
-
-    `training`: see `_training`. Files stored before it was noted are judged without it.
-    """
-    if not path.is_file():
-        return None
-    expected = (
-        json.dumps(config.as_dict()),
-        dataset.data_sha256,
-        json.dumps(dataset.identity),
-        training,
-    )
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            found = tuple(str(file[key]) for key in ("config", "data_sha256", "protocol"))
-            found += (str(file["training"]) if "training" in file else training,)
-            predictions = file["predictions"]
-    except Exception as error:  # a damaged archive raises many kinds
-        logger.warning("%s cannot be read: %s.", path.name, error)
-        return None
-    if found != expected or predictions.shape != (samples,) or not np.isfinite(predictions).all():
-        logger.warning("%s does not belong to the study's best trial.", path.name)
-        return None
-    return predictions

@@ -24,7 +24,7 @@ def leaks(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table : pandas.DataFrame
-        From `validity.board`.
+        From `leaks.board`.
     """
     rows = np.arange(len(table))[::-1]
     with style():
@@ -129,7 +129,7 @@ def walk(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table : pandas.DataFrame
-        From `validity.by_year`.
+        From `walk_forward.by_year`.
     """
     crises = ("Oil crisis", "Dot-com bubble", "Financial crisis", "COVID-19")
     first, last = table["year"].min(), table["year"].max()

@@ -50,9 +50,12 @@ import pandas as pd
 from IPython.display import Markdown
 
 from helpers import (
+    agreement,
     answer,
     claims,
+    claims_words,
     figures,
+    intervals,
     paths,
     prices,
     provenance,
@@ -63,6 +66,8 @@ from helpers import (
     tables,
     windows,
 )
+from helpers.evidence import PRINTED, Evidence, Missing, gather
+from helpers.forecast_shape import LAGS
 from helpers.replication import READINGS, TABLE_NAMES, TABLES
 from helpers.space import GENERATOR_SPACE
 
@@ -100,7 +105,7 @@ Markdown(
 # dropout. Yet no published MSE is large.
 
 # %%
-constants = {p: replication.constant_forecasts(d) for p, d in datasets.items()}
+constants = {p: agreement.constant_forecasts(d) for p, d in datasets.items()}
 largest = {t: published.runs(t)["mse"].max() for t in TABLES}
 bound = pd.DataFrame(
     {
@@ -142,11 +147,11 @@ budget = dict(
 replayed = replication.replay(data, readings=replication.FOUR, **budget)
 # Under `clean` each table's rates as in the better of its chronological readings: the split is compared, nothing else.
 if clean:
-    evidence = claims.Evidence(replayed)
+    evidence = Evidence(replayed)
     rates = {t: replication.with_same_rates(evidence.reading(t, "described"), "clean") for t in TABLES}
     cleaned = [replication.replay(data, tables=[t], readings=[r], **budget) for t, r in rates.items()]
     replayed = pd.concat([replayed, *cleaned], ignore_index=True)
-evidence = claims.Evidence(replayed)
+evidence = Evidence(replayed)
 failed = replayed[replayed["status"] != "ok"]
 Markdown(
     f"{len(replayed)} trainings, {replayed['seconds'].sum() / 60:,.1f} minutes of one core; {len(failed)} failed"
@@ -163,13 +168,13 @@ Markdown(
 fig = replication_plots.replayed(
     replayed, readings=four, constants={p: c["training_mean"] for p, c in constants.items()}, naive=naive
 )
-agreements = {(t, r): replication.agreement(replayed, t, r) for t in TABLES for r in four}
-best = {t: replication.best_reading([agreements[t, r] for r in four]) for t in TABLES}
+agreements = {(t, r): agreement.agreement(replayed, t, r) for t in TABLES for r in four}
+best = {t: agreement.best_reading([agreements[t, r] for r in four]) for t in TABLES}
 gaps = {
-    (t, r): replication.reading_gap(replayed, t, b.reading, r) for t, b in best.items() for r in four if r != b.reading
+    (t, r): agreement.reading_gap(replayed, t, b.reading, r) for t, b in best.items() for r in four if r != b.reading
 }
 fits = {
-    t: replication.fit_in_words(
+    t: agreement.fit_in_words(
         {"generator": "it", "bayesian": "table 9", "gan": "it"}[t],
         b,
         [agreements[t, r] for r in four if r != b.reading],
@@ -247,7 +252,7 @@ pd.DataFrame(
 # %%
 timed = best["generator"].reading
 fig = replication_plots.replayed(replayed, quantity="seconds", readings=[timed])
-seconds = {t: replication.agreement(replayed, t, timed, quantity="seconds") for t in TABLES}
+seconds = {t: agreement.agreement(replayed, t, timed, quantity="seconds") for t in TABLES}
 times = "; ".join(
     f"{TABLE_NAMES[t]}: rank correlation {s.spearman:.2f}, ratio {10**s.log_ratio.value:.3f}"
     for t, s in seconds.items()
@@ -393,7 +398,7 @@ pd.concat(
 cyclic = {}
 for m in ("generator-paper-tanh", "generator-zero-tanh", "generator-random"):
     tested = [search_shape.cycles(p.mean(axis=1), draws=400) for p in simulated["generator"][m]]
-    cyclic[m] = claims.intervals.proportion(sum(c.found for c in tested), len(tested))
+    cyclic[m] = intervals.proportion(sum(c.found for c in tested), len(tested))
 printed_cycles = {t: search_shape.cycles(np.log10(published.runs(t)["mse"])) for t in TABLES}
 pd.DataFrame(
     [
@@ -473,20 +478,18 @@ lagged, peaks = {}, []
 for t in ("generator", "gan"):
     for p in ("described", "published"):
         try:
-            found = evidence.rows(t, p, row=claims.BEST_ROWS[t])
-        except claims.Missing:
+            found = evidence.rows(t, p, row=replication.BEST_ROWS[t])
+        except Missing:
             continue
         values = np.array(found["lag_correlations"].tolist(), dtype=float)
-        r, name = READINGS[evidence.reading(t, p)].text, f"{TABLE_NAMES[t]}, row {claims.BEST_ROWS[t]}"
+        r, name = READINGS[evidence.reading(t, p)].text, f"{TABLE_NAMES[t]}, row {replication.BEST_ROWS[t]}"
         lagged.setdefault(name, {})[r.partition(",")[0]] = values
         middle = replication_plots.medians(values)
         if np.isfinite(middle).any():
             at = int(np.nanargmax(middle))
             least, most = np.nanmin(values[:, at]), np.nanmax(values[:, at])
-            peaks.append(
-                f"{name}, {r}: peak at lag {replication.LAGS[at]}, {middle[at]:.2f} (seeds {least:.2f} to {most:.2f})"
-            )
-under = claims.rates_in_words(evidence, ("described", "published"), tables=("generator", "gan"))
+            peaks.append(f"{name}, {r}: peak at lag {LAGS[at]}, {middle[at]:.2f} (seeds {least:.2f} to {most:.2f})")
+under = claims_words.rates_in_words(evidence, ("described", "published"), tables=("generator", "gan"))
 fig = replication_plots.lags(lagged)
 figures.save(
     fig,
@@ -520,16 +523,17 @@ fig
 # either, for whether they can be reproduced is the question; nor has `clean`, which is our protocol, not the papers'.
 
 # %%
-evidence = claims.gather(folder, replayed, datasets)
+evidence = gather(folder, replayed, datasets)
 Markdown(
     "**The rows' learning rates** are, table by table, as printed or tenfold, whichever brings the errors nearer to "
-    f"the paper's: {claims.rates_in_words(evidence, protocols)}. {claims.unlike_rates_in_words(evidence, protocols)}"
+    f"the paper's: {claims_words.rates_in_words(evidence, protocols)}. "
+    f"{claims_words.unlike_rates_in_words(evidence, protocols)}"
 )
 
 # %%
 judged = claims.verdicts(evidence, protocols=protocols)
-in_full = claims.table(judged)
-counted = claims.counts(judged)
+in_full = claims_words.table(judged)
+counted = claims_words.counts(judged)
 tally = ", ".join(f"{n} {answer.many(v, n)}" for v, n in counted.items())
 tables.save(
     in_full,
@@ -545,12 +549,12 @@ tables.save(
 # trained again, while our runs of the tuners could not judge it.
 
 # %%
-short_form = claims.short_markdown(judged)
+short_form = claims_words.short_markdown(judged)
 figures.write_aside(outputs.tables / "claims_short.md", short_form.encode())
-Markdown(claims.short_markdown(judged, figures="../../figures"))
+Markdown(claims_words.short_markdown(judged, figures="../../figures"))
 
 # %%
-changed = claims.changed_by_clean(judged)
+changed = claims_words.changed_by_clean(judged)
 Markdown(
     "Of the claims that the replayed rows can judge both ways, `clean` gives another verdict for: "
     + "; ".join(f"*{text}* ({before} under `described`, {after} under `clean`)" for text, before, after in changed)
@@ -575,7 +579,7 @@ standing = {t: search_shape.standing(explained[t], ours=m) for t, m in our_mecha
 def verdict_of(key: str) -> str:
     """The claim's verdict over all, with its first number on the first basis of ours that judged it."""
     found = judged[key]
-    said = [(b, j) for b, j in found.items() if b != claims.PRINTED and j.verdict != claims.UNJUDGED and j.parts]
+    said = [(b, j) for b, j in found.items() if b != PRINTED and j.verdict != claims.UNJUDGED and j.parts]
     if not said:
         return f"**{claims.overall(found)}**"
     basis, judgement = said[0]
@@ -614,7 +618,7 @@ best error of 20 iterations: {verdict_of("better_best")}. Bayesian optimisation 
 {verdict_of("beats_random")}.
 
 **The GAN paper: its numbers.** Read chronologically, with rates as printed, appendix B is {printed_text["gan"].verdict}
-({printed_text["gan"].within.value:.0%} of the rows within a factor of {replication.FACTOR:g}).
+({printed_text["gan"].within.value:.0%} of the rows within a factor of {agreement.FACTOR:g}).
 {fits["gan"]} {low_b["gan"]} of its {len(published.runs("gan"))}
 printed errors are below that of yesterday's close.
 

@@ -33,7 +33,7 @@ evaluations = 20  # of a search: both papers stop there
 # "gan:described:10:50:random,hybrid".
 surrogate = "generator:described:100"
 longer = "generator:described:10:50"  # contests on the benchmark with more evaluations, for the claim of the 20th
-checks = "generator:described:10"  # the same on other surrogates, each of contest_report.CHECKS
+checks = "generator:described:10"  # the same on other surrogates, each of contest_asked.CHECKS
 real = "generator:described:2"  # contests with real trainings
 fresh = ""  # some again with real trainings, with the seeds that follow: a conclusion from the first is tested on them
 tuners = ""  # those of the benchmark's contests; all of them if empty
@@ -53,9 +53,11 @@ from IPython.display import Markdown
 from helpers import (
     benchmark,
     contest,
+    contest_asked,
     contest_plots,
     contest_report,
     contest_stats,
+    contest_words,
     entrants,
     feedback,
     feedback_plots,
@@ -81,26 +83,26 @@ this = paths.NOTEBOOKS / "07_tuner_benchmark.py"
 
 # %%
 data = prices.load(symbol, source=source)
-names, real_names, fresh_names = (contest_report.parse_tuners(text) for text in (tuners, real_tuners, fresh_tuners))
+names, real_names, fresh_names = (contest_asked.parse_tuners(text) for text in (tuners, real_tuners, fresh_tuners))
 asked, asked_longer, asked_checks = (
-    contest_report.parse(text, evaluations=evaluations, tuners=names) for text in (surrogate, longer, checks)
+    contest_asked.parse(text, evaluations=evaluations, tuners=names) for text in (surrogate, longer, checks)
 )
-asked_real = contest_report.parse(real, evaluations=evaluations, tuners=real_names)
-asked_fresh = contest_report.parse(fresh, evaluations=evaluations, tuners=fresh_names)
+asked_real = contest_asked.parse(real, evaluations=evaluations, tuners=real_names)
+asked_fresh = contest_asked.parse(fresh, evaluations=evaluations, tuners=fresh_names)
 datasets = {p: windows.Dataset(data, windows.protocol(p, as_of=as_of)) for p in windows.PROTOCOLS}
 saved = dict(outputs=outputs, entries=[this], published="not in the papers")
 limits = "Intervals on the benchmark are over seeds, each with a landscape of its own: for an average over landscapes."
 holding = dict(jobs=jobs, dask=os.environ.get("DASK", ""))
 
 # %%
-frames, naive, absent, checked = {}, {}, [], {kind: {} for kind in contest_report.CHECKS}
-models = {kind: {} for kind in (contest_report.DRAWN, *contest_report.CHECKS)}
-wanted = [(a, contest_report.DRAWN) for a in [*asked, *asked_longer]]
-wanted += [(a, kind) for kind in contest_report.CHECKS for a in asked_checks]
+frames, naive, absent, checked = {}, {}, [], {kind: {} for kind in contest_asked.CHECKS}
+models = {kind: {} for kind in (contest_asked.DRAWN, *contest_asked.CHECKS)}
+wanted = [(a, contest_asked.DRAWN) for a in [*asked, *asked_longer]]
+wanted += [(a, kind) for kind in contest_asked.CHECKS for a in asked_checks]
 for a, kind in wanted:
     known = {datasets[a.protocol].data_sha256: datasets[a.protocol].naive_metrics()["mse"]}
     try:
-        problem = contest_report.tabular(*a.problem, naive=known, kind=kind)
+        problem = contest_asked.tabular(*a.problem, naive=known, kind=kind)
     except benchmark.BenchmarkError as error:
         absent.append(str(error))
         continue
@@ -135,13 +137,13 @@ by_problem = {a: real_frames.get(a.problem) for a in asked_real}
 fresh_by_problem = {a: fresh_frames.get(a.problem) for a in asked_fresh}
 pd.concat(
     {
-        "benchmark": contest_report.coverage([*asked, *asked_longer], frames),
+        "benchmark": contest_asked.coverage([*asked, *asked_longer], frames),
         **{
-            f"its {called}": contest_report.coverage(asked_checks, checked[kind])
-            for kind, called in contest_report.CHECKS.items()
+            f"its {called}": contest_asked.coverage(asked_checks, checked[kind])
+            for kind, called in contest_asked.CHECKS.items()
         },
-        "real trainings": contest_report.coverage(asked_real, by_problem),
-        "real trainings, fresh seeds": contest_report.coverage(asked_fresh, fresh_by_problem),
+        "real trainings": contest_asked.coverage(asked_real, by_problem),
+        "real trainings, fresh seeds": contest_asked.coverage(asked_fresh, fresh_by_problem),
     },
     names=["evaluated by", "contest"],
 ).reset_index(level="contest", drop=True)
@@ -220,8 +222,8 @@ order = list(ranks.index)
 spread = f"{min(len(f.dropna()) for f in finals.values())} paired seeds at least"
 fewest = min((len(f.dropna()) for f in real_finals.values()), default=0)
 real_spread = f" ({fewest} paired seeds at least)" if fewest else ""
-answer_of = {t: contest_report.pair(finals, t, "random") for t in order if t != "random"}
-headline = "; ".join(f"{figures.LABELS[t]} {contest_report.share(r)}" for t, r in answer_of.items() if r)
+answer_of = {t: contest_words.pair(finals, t, "random") for t in order if t != "random"}
+headline = "; ".join(f"{figures.LABELS[t]} {contest_words.share(r)}" for t, r in answer_of.items() if r)
 
 # %%
 fig = contest_plots.ladder(summaries, naive, order, real=real_summaries, evaluations=evaluations)
@@ -350,7 +352,7 @@ tables.save(
     "those that the test would not refuse; two-sided paired permutation test of the log ratio (all sign flips up to "
     f"{contest_stats.EXACT} seeds, {contest_stats.FLIPS:,} random ones else), corrected by Holm. Fresh trainings have "
     f"the seeds that follow those of the trainings. {limits} {said}",
-    ours=contest_report.aim(finals) if "hybrid" in order else "the hybrid took no part",
+    ours=contest_words.aim(finals) if "hybrid" in order else "the hybrid took no part",
     **saved,
 )
 
@@ -365,10 +367,10 @@ tables.save(
 # %%
 on_others = {
     called: {a.problem: contest_stats.results(frame) for a, frame in checked[kind].items() if len(frame)}
-    for kind, called in contest_report.CHECKS.items()
+    for kind, called in contest_asked.CHECKS.items()
 }
 by_kind = {"drawn landscapes": finals, **on_others}
-aims = {called: contest_report.aim(found) for called, found in on_others.items() if found}
+aims = {called: contest_words.aim(found) for called, found in on_others.items() if found}
 tables.save(
     contest_report.lead(by_kind),
     "B-tab04",
@@ -417,7 +419,7 @@ followed = [t for t in followed if t in names]
 directions = feedback.directions(
     {t: (lambda s, t=t: entrants.ENTRANTS[t](s, space)) for t in followed},
     space,
-    models[contest_report.DRAWN][first].mse,
+    models[contest_asked.DRAWN][first].mse,
     seeds=range(seed, seed + direction_seeds),
     trials=evaluations,
 )
@@ -446,8 +448,8 @@ fig
 
 # %%
 ablated = contest_report.ablations({"surrogate": finals, "training": real_finals})
-told = [v for v in ("generator_shuffled", "generator_zero") if contest_report.pair(finals, "generator", v)]
-fed = "; ".join(f"{figures.LABELS[v]}: {contest_report.standing(finals, 'generator', v, 'it')}" for v in told)
+told = [v for v in ("generator_shuffled", "generator_zero") if contest_words.pair(finals, "generator", v)]
+fed = "; ".join(f"{figures.LABELS[v]}: {contest_words.standing(finals, 'generator', v, 'it')}" for v in told)
 tables.save(
     ablated,
     "B-tab03",
@@ -490,7 +492,7 @@ fig
 
 # %%
 agreements = {
-    called: {p: contest_report.agreement(found[p], real_finals[p]) for p in found if p in real_finals}
+    called: {p: contest_words.agreement(found[p], real_finals[p]) for p in found if p in real_finals}
     for called, found in by_kind.items()
 }
 agreement = agreements["drawn landscapes"]
@@ -508,7 +510,7 @@ figures.save(
     "regressions, the trees alone, landscapes that know searches) and in real trainings, for the problems that have "
     "both; on the diagonal they agree. With one seed a tuner's first proposals are the same in both, and landscapes "
     "that know searches are fitted to these very trainings, which makes them more alike. " + said,
-    ours=contest_report.agreed(agreement),
+    ours=contest_words.agreed(agreement),
     **saved,
 )
 fig
@@ -524,7 +526,7 @@ fig
 # %%
 known_to = {
     called: {p: models[kind][p] for p in short if p in models[kind]}
-    for kind, called in ((contest_report.DRAWN, "random table"), ("searched", "with the others' searches"))
+    for kind, called in ((contest_asked.DRAWN, "random table"), ("searched", "with the others' searches"))
 }
 allowed = contest_report.foreseen(known_to, real_frames)
 if len(allowed):
@@ -544,7 +546,7 @@ if len(allowed):
 # And is a lead on the benchmark as large as in trainings? The same tuners' P(improvement) over random search:
 
 # %%
-found_levels = contest_report.levels(finals, real_finals)
+found_levels = contest_words.levels(finals, real_finals)
 Markdown(
     "A rank says nothing of size. The median of a tuner's best error in real trainings, over that on the benchmark, "
     f"least and largest of the tuners: {found_levels}. Where that lies far from 1, leads are comparable in their order "
@@ -557,11 +559,11 @@ Markdown(
 real_share = {
     (name_of(p), figures.LABELS[row.tuner]): {
         **{
-            called: contest_report.share(contest_report.pair({p: found[p]}, row.tuner, "random"))
+            called: contest_words.share(contest_words.pair({p: found[p]}, row.tuner, "random"))
             for called, found in by_kind.items()
             if p in found and {row.tuner, "random"} <= set(found[p])
         },
-        "real trainings": contest_report.share(row),
+        "real trainings": contest_words.share(row),
     }
     for p, f in real_finals.items()
     for row in contest_stats.against(f, "random").itertuples()
@@ -570,7 +572,7 @@ pd.DataFrame(real_share).T if real_share else Markdown("No problem has both.")
 
 # %%
 Markdown(
-    "; ".join(f"*{called}*: {contest_report.agreed(found)}" for called, found in agreements.items() if found)
+    "; ".join(f"*{called}*: {contest_words.agreed(found)}" for called, found in agreements.items() if found)
     or "No problem has both."
 )
 
@@ -580,12 +582,12 @@ Markdown(
 # This is what the README shows, and what it says of the hybrid.
 
 # %%
-called = contest_report.CHECKS["searched"]
+called = contest_asked.CHECKS["searched"]
 beside = dict(searched=by_kind[called], knowing=agreements[called])
-answer = contest_report.answer(finals, agreement, real=real_finals, evaluations=evaluations, **beside)
-hybrids_answer = contest_report.hybrids_answer(finals, real_finals, fresh_finals, searched=by_kind[called])
-figures.write_aside(outputs.tables / contest_report.ANSWER, answer.encode())
-figures.write_aside(outputs.tables / contest_report.HYBRIDS, hybrids_answer.encode())
+answer = contest_words.answer(finals, agreement, real=real_finals, evaluations=evaluations, **beside)
+hybrids_answer = contest_words.hybrids_answer(finals, real_finals, fresh_finals, searched=by_kind[called])
+figures.write_aside(outputs.tables / contest_words.ANSWER, answer.encode())
+figures.write_aside(outputs.tables / contest_words.HYBRIDS, hybrids_answer.encode())
 Markdown(f"{answer}\n{hybrids_answer}")
 
 # %% [markdown]
@@ -595,14 +597,14 @@ Markdown(f"{answer}\n{hybrids_answer}")
 papers = [t for t in ("generator", "gan", "bayesian") if t in thinking]
 median_thinking = "; ".join(f"{figures.LABELS[t]} {thinking[t]:.2g} s" for t in papers)
 hopeful = summaries[first].set_index("tuner")
-beyond = [t for t, row in answer_of.items() if row and contest_report.word(row) == "better than"]
-met_blind = contest_report.pair(finals, "gan", "gan_blind")
-judged = contest_report.standing(finals, "gan", "gan_blind", "itself without") if met_blind else ""
+beyond = [t for t, row in answer_of.items() if row and contest_words.word(row) == "better than"]
+met_blind = contest_words.pair(finals, "gan", "gan_blind")
+judged = contest_words.standing(finals, "gan", "gan_blind", "itself without") if met_blind else ""
 blind = calibration.base.value * (1 - calibration.base.value)
 real_words = "; ".join(
     f"{name_of(p)} (seeds: {len(f.dropna())}): "
     + ", ".join(
-        f"{figures.LABELS[r.tuner]} {contest_report.share(r)}" for r in contest_stats.against(f, "random").itertuples()
+        f"{figures.LABELS[r.tuner]} {contest_words.share(r)}" for r in contest_stats.against(f, "random").itertuples()
     )
     for p, f in real_finals.items()
 )
@@ -610,19 +612,19 @@ in_trainings = "; ".join(
     f"{name_of(p)}: {figures.LABELS[s.set_index('tuner')['best'].idxmin()]}" for p, s in real_summaries.items()
 )
 standings = "; ".join(
-    f"the {figures.LABELS[t]} is {contest_report.standing(finals, t, 'random', 'random search')}"
+    f"the {figures.LABELS[t]} is {contest_words.standing(finals, t, 'random', 'random search')}"
     for t in ("generator", "gan")
     if answer_of.get(t) is not None
 )
 hybrid_checks = " ".join(f"*{called}:* {aim}" for called, aim in aims.items())
-on_fresh = f" With fresh seeds of them: {contest_report.aim(fresh_finals)}" if fresh_finals else ""
+on_fresh = f" With fresh seeds of them: {contest_words.aim(fresh_finals)}" if fresh_finals else ""
 best_trained = (
-    "; of real trainings " + contest_report.over_naive(real_summaries[first]["best"].min(), real_naive[first])
+    "; of real trainings " + contest_words.over_naive(real_summaries[first]["best"].min(), real_naive[first])
     if first in real_summaries
     else ""
 )
-parted = contest_report.pair(finals, "hybrid", "hybrid_uniform")
-of_generator = contest_report.standing(finals, "hybrid", "hybrid_uniform", "it") if parted else "not in this run"
+parted = contest_words.pair(finals, "hybrid", "hybrid_uniform")
+of_generator = contest_words.standing(finals, "hybrid", "hybrid_uniform", "it") if parted else "not in this run"
 Markdown(f"""
 - *On the benchmark* **{figures.LABELS[top]}** ranks first on average with {evaluations} evaluations; the lowest median
   in real trainings: {in_trainings or "none recorded"}. A reviewer should ask for random search, for paired seeds and
@@ -631,18 +633,18 @@ Markdown(f"""
   {"; ".join(figures.LABELS[t] for t in beyond) or "none"}.
 - **The papers' tuners**: {standings or "not in this run"}. In the first problem, {name_of(first)}, the best tuner's
   median error, the lowest of {evaluations} evaluations on the benchmark, is
-  {contest_report.over_naive(hopeful["best"].min(), naive[first])}{best_trained}.
+  {contest_words.over_naive(hopeful["best"].min(), naive[first])}{best_trained}.
 - **The feedback.** The generator with it, beside {fed or "–"}. Mean cosine of the updates with the way downhill (1:
   straight downhill): {pointing}. What is left of it beside the same tuner without what it is told: {parting or "–"}.
 - **The GAN's discriminator.** With it the GAN is {judged or "not in this run"}. It ranks a proposal that turns out well
   over one that does not with probability {calibration.rank:.2f}; it has a Brier score of
   {figures.number(calibration.brier)}, where always saying the share of all, {calibration.base:.2f}, would have
   {figures.number(blind)}.
-- **The hybrid.** On the benchmark: {contest_report.aim(finals)} On other surrogates: {hybrid_checks or "–"} With real
-  trainings: {contest_report.aim(real_finals)}{on_fresh} Beside the same without its generator: {of_generator}.
+- **The hybrid.** On the benchmark: {contest_words.aim(finals)} On other surrogates: {hybrid_checks or "–"} With real
+  trainings: {contest_words.aim(real_finals)}{on_fresh} Beside the same without its generator: {of_generator}.
 - **Thinking**, median seconds a suggestion: {median_thinking}. Of all tuners {slowest}.
 - **Real trainings** over random search: {real_words or "none recorded"}. Benchmark and real trainings:
-  {contest_report.agreed(agreement)}.
+  {contest_words.agreed(agreement)}.
 - This run used {data.caption}. On the benchmark: {"; ".join(map(name_of, finals))}; {spread}, {evaluations} evaluations
   a search.
 """)

@@ -43,7 +43,21 @@ import optuna
 import pandas as pd
 from IPython.display import Markdown
 
-from helpers import figures, forecasts, paths, prices, provenance, tables, validity, validity_plots, windows
+from helpers import (
+    figures,
+    forecast_verdicts,
+    forecasts,
+    league,
+    leaks,
+    paths,
+    prices,
+    provenance,
+    tables,
+    validity,
+    validity_plots,
+    walk_forward,
+    windows,
+)
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 outputs = paths.outputs(output)
@@ -147,8 +161,8 @@ for name in ("described", "published", "clean"):
     if name == "clean":
         found |= networks[main]
     candidates[name] = found
-    days = validity.days(series(main, protocol))
-    leagues[name] = validity.league(days, found, with_arima=name != "published", seed=seed)
+    days = league.days(series(main, protocol))
+    leagues[name] = league.league(days, found, with_arima=name != "published", seed=seed)
 
 # %%
 columns = [
@@ -189,7 +203,7 @@ def show(name: str):
         formats=formats,
         caption=f"Every forecaster on the test days of protocol {name}: "
         f'{windows.protocol(name, as_of=as_of).text}. "None here beats '
-        f"yesterday's close\" has {validity.p_said(p)} (superior predictive ability, Hansen's test). "
+        f"yesterday's close\" has {forecast_verdicts.p_said(p)} (superior predictive ability, Hansen's test). "
         f"{data.caption}.",
         ours=f"the best network's squared error of returns is {figures.number(below, 4)} times yesterday's close's",
         **saved,
@@ -229,10 +243,10 @@ show("clean")
 # %%
 drawn = validity.random_configs(leak_configs, seed=seed)
 outcomes = budget.complete(
-    "leaks", validity.leak_trainings(main, drawn, as_of=as_of, seeds=list(budget.all_seeds)), series
+    "leaks", leaks.leak_trainings(main, drawn, as_of=as_of, seeds=list(budget.all_seeds)), series
 )
-switches = validity.switchboard(outcomes, series)
-board = validity.board(switches)
+switches = leaks.switchboard(outcomes, series)
+board = leaks.board(switches)
 fig = validity_plots.leaks(board)
 every = board.set_index("leaks")
 figures.save(
@@ -276,7 +290,7 @@ LAGS = list(range(-3, 6))
 lagging, shares = {}, []
 picked = {}
 for name, label in (("published", "shuffled"), ("clean", "clean")):
-    days = validity.days(series(main, windows.protocol(name, as_of=as_of)))
+    days = league.days(series(main, windows.protocol(name, as_of=as_of)))
     if not lagging:
         lagging["yesterday's close"] = forecasts.lag_correlations(days.close, days.positions, days.yesterday, LAGS)
     for model, tried in candidates[name].items():
@@ -357,7 +371,7 @@ fig
 # days. Their configurations were tuned once, on closes before the first test year alone.
 
 # %%
-years = validity.walk_years(data.close.index, walk_from, as_of=as_of)
+years = walk_forward.walk_years(data.close.index, walk_from, as_of=as_of)
 before = f"{years[0] - 1}-12-31"
 walk_studies = {
     validity.study_name(main, target, "validity_walk"): (main, validity.series_protocol(target, as_of=before))
@@ -367,10 +381,10 @@ walk_best = validity.tune(walk_studies, series, budget)
 walk_configs = {p.target: walk_best[study] for study, (_, p) in walk_studies.items()}
 walked = budget.complete(
     "walk",
-    validity.walk_trainings(main, walk_configs, years, as_of=as_of, seeds=list(budget.all_seeds[:walk_seeds])),
+    walk_forward.walk_trainings(main, walk_configs, years, as_of=as_of, seeds=list(budget.all_seeds[:walk_seeds])),
     series,
 )
-yearly = validity.by_year(walked, series)
+yearly = walk_forward.by_year(walked, series)
 middle = yearly.groupby(["target", "year"])["ratio"].median()
 better = {t: int((middle[t] < 1).sum()) for t in validity.TARGETS}
 fig = validity_plots.walk(yearly)
@@ -387,7 +401,7 @@ fig
 # %%
 walk_rows = []
 for target in validity.TARGETS:
-    tests = validity.walk_test(walked, series, target)
+    tests = walk_forward.walk_test(walked, series, target)
     walk_rows.append(
         {
             "Forecast": validity.TARGET_NAMES[target],
@@ -396,7 +410,7 @@ for target in validity.TARGETS:
             "Direction right": tests["direction"],
             "DM p": tests["dm_p"],
             "PT p": tests["pt_p"],
-            "Against yesterday's close": validity.verdict(tests["ratio"], tests["dm_p"]),
+            "Against yesterday's close": league.verdict(tests["ratio"], tests["dm_p"]),
         }
     )
 walk_table = pd.DataFrame(walk_rows)
@@ -419,14 +433,14 @@ tables.save(
 level = {name: windows.protocol("clean", as_of=as_of) for name in series.prices}
 tested = {}
 for name in series.prices:
-    days = validity.days(series(name, level[name]))
-    tested[name] = (days, *validity.league(days, networks[name], seed=seed))
+    days = league.days(series(name, level[name]))
+    tested[name] = (days, *league.league(days, networks[name], seed=seed))
 ratios = pd.DataFrame(
     [
         {
             "series": name,
             "target": o.training.protocol.target,
-            "ratio": validity.score(d, o.forecast(d.yesterday))["ratio"],
+            "ratio": league.score(d, o.forecast(d.yesterday))["ratio"],
         }
         for name, (d, _, _) in tested.items()
         for tried in networks[name].values()
@@ -435,7 +449,7 @@ ratios = pd.DataFrame(
     ]
 )
 (walk_name, control), days = list(made), tested[list(made)[1]][0]
-limit = validity.score(days, validity.attainable(days.close, days.positions))["ratio"]
+limit = league.score(days, validity.attainable(days.close, days.positions))["ratio"]
 fig = validity_plots.series(ratios, {control: limit})
 medians = ratios.groupby(["series", "target"])["ratio"].median()
 figures.save(
@@ -483,20 +497,20 @@ frozen = budget.complete(
 )
 later, gaps = {}, {}
 for name, both in after.items():
-    days = validity.days(series(name, both["level"]))
+    days = league.days(series(name, both["level"]))
     found = {
         validity.TARGET_NAMES[t]: [o for o in frozen if (o.training.series, o.training.protocol) == (name, p)]
         for t, p in both.items()
     }
-    later[name] = (days, *validity.league(days, found, seed=seed))
+    later[name] = (days, *league.league(days, found, seed=seed))
     naive = forecasts.losses(days.actual, days.yesterday, days.yesterday)
-    curves = {k: v for k, v in validity.baselines(days).items() if k != validity.BASELINES[0]}
+    curves = {k: v for k, v in league.baselines(days).items() if k != league.BASELINES[0]}
     curves = {label: [p] for label, p in curves.items()}
     change = [o.forecast(days.yesterday) for o in found[validity.TARGET_NAMES["change"]] if o.ok]
     if change:
         curves = {validity.TARGET_NAMES["change"]: change} | curves
     gaps[name] = {
-        label: pd.Series(naive - validity.mean_losses(days, p), days.dates).cumsum() for label, p in curves.items()
+        label: pd.Series(naive - league.mean_losses(days, p), days.dates).cumsum() for label, p in curves.items()
     }
 budget.close()
 Markdown(
@@ -533,10 +547,11 @@ fig if later else None
 
 # %%
 verdicts = pd.concat(
-    [validity.series_table(tested, "test part"), validity.series_table(later, f"after {as_of}")], ignore_index=True
+    [forecast_verdicts.series_table(tested, "test part"), forecast_verdicts.series_table(later, f"after {as_of}")],
+    ignore_index=True,
 )
 tables.save(
-    verdicts,
+    forecast_verdicts,
     "V-tab05",
     formats={
         c: "p" if c.endswith("_p") else "4 digits"
@@ -547,10 +562,10 @@ tables.save(
     f'{seeds} seeds, least and largest), p-values of Diebold-Mariano and Pesaran-Timmermann tests, and of "none beats '
     f"yesterday's close\" (spa_p). {where}",
     ours=f"{main}, change: ratio {figures.number(verdicts.loc[0, 'change_ratio'], 5)} (mean over the seeds), "
-    + validity.p_said(verdicts.loc[0, "change_p"]),
+    + forecast_verdicts.p_said(verdicts.loc[0, "change_p"]),
     **saved,
 )
-shown = validity.verdict_table(verdicts)
+shown = forecast_verdicts.verdict_table(verdicts)
 shown.style.hide()
 
 # %% [markdown]
@@ -559,7 +574,7 @@ shown.style.hide()
 # %%
 by_series = verdicts.drop_duplicates("series").set_index("series")
 said = {
-    (row["series"], row["period"], key): validity.verdict(row[f"{key}_ratio"], row[f"{key}_p"])
+    (row["series"], row["period"], key): league.verdict(row[f"{key}_ratio"], row[f"{key}_p"])
     for row in verdicts.to_dict("records")
     for key in ("level", "change")
 }
@@ -579,7 +594,7 @@ controls = {
 }[nothing, something]
 gains = [f"{s} ({period})" for (s, period, k), v in said.items() if k == "change" and v == "better" and s in real]
 won = verdicts[
-    verdicts["series"].isin(real) & (verdicts["change_ratio"] < 1) & (verdicts["change_p"] < validity.SIGNIFICANT)
+    verdicts["series"].isin(real) & (verdicts["change_ratio"] < 1) & (verdicts["change_p"] < league.SIGNIFICANT)
 ]
 largest = won.loc[won["change_ratio"].idxmin()] if len(won) else None
 trader = (
@@ -603,9 +618,9 @@ Markdown(f"""
   beyond the range it was trained on.
 - **The change.** Better in {count("change", "better")}, no different in {count("change", "no different")}, worse in
   {count("change", "worse")} of {rows} rows; on the {main} the ratio is {change["change_ratio"]:.5g} (single seeds
-  {change["change_least"]:.5g} to {change["change_largest"]:.5g}; {validity.p_said(change["change_p"])}). "No forecast
-  beats yesterday's close", simple ones counted, has {validity.p_said(change["spa_p"])} there.
-  {validity.drift_text(verdicts[verdicts["series"].isin(real)])}
+  {change["change_least"]:.5g} to {change["change_largest"]:.5g}; {forecast_verdicts.p_said(change["change_p"])}). "No
+  forecast beats yesterday's close", simple ones counted, has {forecast_verdicts.p_said(change["spa_p"])} there.
+  {forecast_verdicts.drift_text(verdicts[verdicts["series"].isin(real)])}
 - **The leaks.** All three together make the same configurations look {figures.number(every["buys"].iloc[-2])} times
   better, beside yesterday's close, than an honest evaluation does; the shuffled split alone
   {figures.number(every.loc["shuffled split", "buys"])} times, scaling

@@ -10,8 +10,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import benchmark, claims, paths, published, replication, study
-from helpers.claims import FAILS, HOLDS, PART, UNJUDGED, Evidence, Judgement, Part
+from helpers import benchmark, claims, claims_words, forecast_shape, paths, published, replication, study
+from helpers.claims import FAILS, HOLDS, PART, UNJUDGED, Judgement, Part
+from helpers.evidence import (
+    SHORT_RUN,
+    Evidence,
+    Missing,
+    _over_seeds_and_days,
+    _processor_seconds,
+    _within,
+    forecast_estimates,
+    gather,
+)
 from helpers.intervals import Estimate
 from helpers.samplers import GeneratorSampler
 from helpers.space import GENERATOR_SPACE
@@ -60,7 +70,7 @@ def as_printed() -> Evidence:
     for table in replication.TABLES:
         for reading in replication.FOUR:
             for r in published.records(table).itertuples():
-                numbers = dict.fromkeys((*replication.FORECAST, "r2", "mae"), 0.5)
+                numbers = dict.fromkeys((*forecast_shape.FORECAST, "r2", "mae"), 0.5)
                 rows.append(
                     {
                         "table": table, "reading": reading, "row": r.iteration, "seed": 0, "status": "ok", **numbers,
@@ -99,21 +109,21 @@ def test_every_claim_is_judged_on_each_of_its_bases(as_printed):
     for claim in claims.CLAIMS:
         assert list(judged[claim.key]) == claims.bases(claim, ("described", "published"))
         assert {j.verdict for j in judged[claim.key].values()} <= set(claims.VERDICTS)
-    assert sum(claims.counts(judged).values()) == len(claims.CLAIMS)
+    assert sum(claims_words.counts(judged).values()) == len(claims.CLAIMS)
 
 
 def test_the_short_form_has_a_row_a_claim_with_its_verdict(as_printed):
     judged = claims.verdicts(as_printed)
-    lines = claims.short_markdown(judged).strip().splitlines()
+    lines = claims_words.short_markdown(judged).strip().splitlines()
     assert len(lines) == 2 + len(claims.CLAIMS)
     assert len({line.count("|") for line in lines}) == 1
     for claim, line in zip(claims.CLAIMS, lines[2:], strict=True):
         assert claim.text in line and f"**{claims.overall(judged[claim.key])}**" in line
-    assert len(claims.table(judged)) == sum(len(j) for j in judged.values())
+    assert len(claims_words.table(judged)) == sum(len(j) for j in judged.values())
 
 
 def test_every_claim_links_to_a_figure_that_is_committed(as_printed):
-    named = re.findall(r"\]\((figures/[^)]+)\)", claims.short_markdown(claims.verdicts(as_printed)))
+    named = re.findall(r"\]\((figures/[^)]+)\)", claims_words.short_markdown(claims.verdicts(as_printed)))
     assert len(named) == len(claims.CLAIMS)
     assert [name for name in named if not (paths.ROOT / name).is_file()] == []
 
@@ -131,7 +141,7 @@ def test_a_claim_that_holds_on_the_rows_alone_is_marked():
     assert not claims.rests_on_rows({"rows:described": holds})  # nobody claims it of our tuners
     assert not claims.rests_on_rows(alone | {"rows:described": Judgement(FAILS)})
     assert not claims.rests_on_rows(alone | {"rows:described": unjudged, "rows:clean": holds})
-    text = claims.short_markdown({"total_time": alone, "lower_mse": alone | {"tuners:described": holds}})
+    text = claims_words.short_markdown({"total_time": alone, "lower_mse": alone | {"tuners:described": holds}})
     lower, total = sorted(text.splitlines()[2:], key=lambda line: "takes longer in all" in line)
     assert ".png) (rows alone) | G" in total and "alone" not in lower
 
@@ -140,7 +150,7 @@ def test_what_was_never_trained_is_a_dash_and_what_cannot_be_decided_is_not():
     wide = claims.judge([Part("x", Estimate(0.5, 0.1, 0.9, 5), low=0.4)])
     none = Judgement(UNJUDGED, reason="no study generator_clean is recorded")
     said = {"rows:clean": wide, "tuners:clean": none, "rows:described": none, "tuners:described": none}
-    line = claims.short_markdown({"total_time": said}).splitlines()[2]
+    line = claims_words.short_markdown({"total_time": said}).splitlines()[2]
     assert line.split(" | ")[3:5] == ["rows: cannot be judged; tuners: –", "–"]
 
 
@@ -154,10 +164,10 @@ def test_a_test_that_finds_nothing_decides_nothing():
 
 
 def test_an_interval_of_a_share_stays_within_0_and_1():
-    cut = claims._within(Estimate(0.9, 0.7, 1.1, 5), 0.0, 1.0)
+    cut = _within(Estimate(0.9, 0.7, 1.1, 5), 0.0, 1.0)
     assert (cut.value, cut.low, cut.high, cut.n) == (0.9, 0.7, 1.0, 5)
-    assert math.isnan(claims._within(Estimate(0.5, math.nan, math.nan, 1), 0.0, 1.0).low)
-    assert set(replication.SHARES) < set(replication.FORECAST)
+    assert math.isnan(_within(Estimate(0.5, math.nan, math.nan, 1), 0.0, 1.0).low)
+    assert set(forecast_shape.SHARES) < set(forecast_shape.FORECAST)
 
 
 def rows_under(*tables_and_readings: tuple[str, str]) -> Evidence:
@@ -170,21 +180,27 @@ def test_other_learning_rates_on_the_two_sides_of_a_comparison_are_said():
     both = ("described", "published")
     unlike = [("generator", "chronological_x10"), ("bayesian", "chronological"), ("gan", "chronological")]
     evidence = rows_under(*unlike)
-    said = claims.rates_in_words(evidence, both)
+    said = claims_words.rates_in_words(evidence, both)
     assert said == "tenfold for table 8, as printed for table 9 and appendix B (under `described`)"
-    assert claims.rates_in_words(evidence, both, tables=["gan"]) == "as printed for appendix B (under `described`)"
-    assert "rows of table 9 (under `described`), one side has ten times" in claims.unlike_rates_in_words(evidence, both)
+    assert (
+        claims_words.rates_in_words(evidence, both, tables=["gan"]) == "as printed for appendix B (under `described`)"
+    )
+    assert "rows of table 9 (under `described`), one side has ten times" in claims_words.unlike_rates_in_words(
+        evidence, both
+    )
 
     alike = rows_under(("generator", "shuffled_x10"), ("bayesian", "shuffled_x10"), ("gan", "shuffled"))
-    assert claims.unlike_rates_in_words(alike, both) == ""
+    assert claims_words.unlike_rates_in_words(alike, both) == ""
 
     mixed = rows_under(*unlike, *((table, "shuffled") for table in replication.TABLES))
-    said = claims.rates_in_words(mixed, both)
+    said = claims_words.rates_in_words(mixed, both)
     assert said.endswith("(under `described`); as printed for table 8, table 9 and appendix B (under `published`)")
-    assert "rows of table 9 (under `described`), one side has ten times" in claims.unlike_rates_in_words(mixed, both)
+    assert "rows of table 9 (under `described`), one side has ten times" in claims_words.unlike_rates_in_words(
+        mixed, both
+    )
 
-    assert claims.rates_in_words(Evidence(pd.DataFrame()), both) == "none were trained"
-    assert claims.unlike_rates_in_words(Evidence(pd.DataFrame()), both) == ""
+    assert claims_words.rates_in_words(Evidence(pd.DataFrame()), both) == "none were trained"
+    assert claims_words.unlike_rates_in_words(Evidence(pd.DataFrame()), both) == ""
 
 
 @pytest.mark.parametrize(("used", "verdict"), [((1000, 1010), HOLDS), ((500, 2000), FAILS)])
@@ -196,15 +212,15 @@ def test_memory_is_steady_or_not_and_other_programs_are_not_asked(used, verdict)
     one = claims.judge(claim.parts(Evidence(pd.DataFrame(), {("gan", "described"): [run]}), "tuners:described"))
     assert (one.verdict, one.reason) == (UNJUDGED, "one run says nothing about others")
     unmeasured = {("gan", "described"): [run.assign(peak_rss_mb=math.nan)]}
-    with pytest.raises(claims.Missing, match="not measured"):
+    with pytest.raises(Missing, match="not measured"):
         claim.parts(Evidence(pd.DataFrame(), unmeasured), "tuners:described")
 
 
 def test_clean_is_reported_where_it_changes_a_verdict():
     judged = {"lower_mse": {"rows:described": Judgement(HOLDS), "rows:clean": Judgement(FAILS)}}
-    assert claims.changed_by_clean(judged) == [("Lower MSE than Bayesian optimisation", HOLDS, FAILS)]
+    assert claims_words.changed_by_clean(judged) == [("Lower MSE than Bayesian optimisation", HOLDS, FAILS)]
     judged["lower_mse"]["rows:clean"] = Judgement(UNJUDGED)
-    assert claims.changed_by_clean(judged) == []
+    assert claims_words.changed_by_clean(judged) == []
 
 
 def runs_of(mses, **columns) -> pd.DataFrame:
@@ -240,8 +256,8 @@ def test_seeds_overturn_the_claim_on_random_search():
 def test_times_of_searches_that_shared_a_machine_are_those_of_the_processor():
     table = runs_of([0.1, 0.2, 0.3]).assign(seconds=[10.0, 10.0, 10.0], cpu_percent=[50.0, 20.0, math.nan])
     attrs = {"stamp": {"machine": {"cores": 2}}}
-    assert claims._processor_seconds(table, attrs)["seconds"].tolist() == [10.0, 4.0, 10.0]
-    assert claims._processor_seconds(table, {})["seconds"].tolist() == [10.0, 10.0, 10.0]
+    assert _processor_seconds(table, attrs)["seconds"].tolist() == [10.0, 4.0, 10.0]
+    assert _processor_seconds(table, {})["seconds"].tolist() == [10.0, 10.0, 10.0]
 
 
 def test_a_random_configuration_that_failed_is_never_the_better_one():
@@ -249,20 +265,20 @@ def test_a_random_configuration_that_failed_is_never_the_better_one():
     pool = runs_of([0.5] * 10 + [math.nan] * 10)  # a search that ends above 0.5 loses unless all of its rivals fail
     runs = {("generator", "described"): [runs_of([0.6])] * 2, ("random_generator", "described"): [pool]}
     (judged,) = claim.parts(Evidence(pd.DataFrame(), runs), "tuners:described")
-    assert judged.estimate.value == pytest.approx(0.5**claims.SHORT_RUN)
+    assert judged.estimate.value == pytest.approx(0.5**SHORT_RUN)
     runs["random_generator", "described"] = [pool.head(19)]
-    with pytest.raises(claims.Missing, match="19 random configurations"):
+    with pytest.raises(Missing, match="19 random configurations"):
         claim.parts(Evidence(pd.DataFrame(), runs), "tuners:described")
 
 
 def test_the_benchmarks_configurations_are_random_ones_too(tmp_path):
     name = str(benchmark.table("generator", "described")["data_sha256"].iloc[0])
     dataset = SimpleNamespace(data_sha256=name, protocol=protocol("described"))
-    evidence = claims.gather(tmp_path, pd.DataFrame(), {"described": dataset})
+    evidence = gather(tmp_path, pd.DataFrame(), {"described": dataset})
     (pool,) = evidence.runs["random_generator", "described"]
     assert len(pool) == (benchmark.table("generator", "described")["repeat"] == 0).sum()
     other = SimpleNamespace(data_sha256="0" * 64, protocol=protocol("described"))
-    evidence = claims.gather(tmp_path, pd.DataFrame(), {"described": other})
+    evidence = gather(tmp_path, pd.DataFrame(), {"described": other})
     assert ("random_generator", "described") not in evidence.runs
 
 
@@ -303,11 +319,11 @@ def test_the_better_best_does_not_depend_on_the_bayesian_stop_rule():
 
 def test_a_rows_forecast_has_the_luck_of_its_seeds_and_of_its_days():
     """Three seeds, 1 apart, t(2) = 4.303: 4.303 / sqrt(3) = 2.484; days of 1 and 2: 1.96 sqrt(5 / 2) = 3.099."""
-    found = claims._over_seeds_and_days(pd.Series([1.0, 2.0, 3.0]), [1.0, 2.0])
+    found = _over_seeds_and_days(pd.Series([1.0, 2.0, 3.0]), [1.0, 2.0])
     assert (found.value, found.n) == (2.0, 3) and found.high - 2.0 == pytest.approx(math.hypot(2.484, 3.099), rel=1e-3)
     assert found.low - 2.0 == pytest.approx(2.0 - found.high)
     for values, days in (([1.0], [1.0]), ([1.0, 2.0], []), ([1.0, 2.0], [math.nan])):  # nothing to say of others
-        assert math.isnan(claims._over_seeds_and_days(pd.Series(values), days).low)
+        assert math.isnan(_over_seeds_and_days(pd.Series(values), days).low)
 
 
 def test_rows_of_two_tables_are_compared_under_equal_learning_rates():
@@ -352,7 +368,7 @@ def test_late_bests_overturn_the_first_twenty():
 def test_forecast_estimates_of_yesterdays_close():
     dataset = Dataset(make_prices(1200), protocol("described", as_of="2030-01-01"))
     positions = dataset.test_targets("final")
-    found = claims.forecast_estimates(dataset, dataset.scaled.to_numpy()[positions - 1], draws=50)
+    found = forecast_estimates(dataset, dataset.scaled.to_numpy()[positions - 1], draws=50)
     assert found["lag_1_less_0"].low > 0.5
     assert found["roughness"].low < 1.0 < found["roughness"].high
     assert found["within_50_last_year"].value == 1.0
@@ -370,12 +386,12 @@ def test_gather_reads_studies_of_the_same_data_alone(tmp_path):
     arguments = dict(trials=3, seed=0, folder=tmp_path, epochs=1, evaluator=Worker(), progress=False)
     sampler = GeneratorSampler(seed=0, space=GENERATOR_SPACE)
     study.run("generator_described", sampler, GENERATOR_SPACE, dataset, **arguments)
-    evidence = claims.gather(tmp_path, pd.DataFrame(), {"described": dataset})
+    evidence = gather(tmp_path, pd.DataFrame(), {"described": dataset})
     assert [len(t) for t in evidence.runs["generator", "described"]] == [3]
     assert evidence.forecasts["generator", "described"]["lag_1"].value == pytest.approx(1.0, abs=0.01)
     assert "no study gan_described" in evidence.absent["gan", "described"]
     other = Dataset(prices, protocol("described", as_of="2002-12-31"))
-    evidence = claims.gather(tmp_path, pd.DataFrame(), {"described": other})
+    evidence = gather(tmp_path, pd.DataFrame(), {"described": other})
     assert not evidence.runs and "other data" in evidence.absent["generator", "described"]
 
 

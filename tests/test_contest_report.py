@@ -8,16 +8,19 @@ import pytest
 
 from helpers import (
     contest,
+    contest_asked,
     contest_plots,
     contest_report,
     contest_run,
     contest_stats,
+    contest_words,
     feedback,
     feedback_plots,
     figures,
     tables,
 )
-from helpers.contest_report import Asked, answer, parse
+from helpers.contest_asked import Asked, parse
+from helpers.contest_words import answer
 from helpers.intervals import Estimate
 from helpers.problems import ContestError
 from helpers.space import GENERATOR_SPACE, UnitCube
@@ -58,8 +61,8 @@ def test_contests_are_read_from_text():
     some = parse("gan:clean:2:random,hybrid gan:clean:2:50:gan generator:clean:2", tuners=["tpe"])
     assert [a.tuners for a in some] == [("random", "hybrid"), ("gan",), ("tpe",)]
     assert [a.evaluations for a in some] == [20, 50, 20]
-    assert contest_report.parse_tuners("gan random") == ["gan", "random"]
-    assert contest_report.parse_tuners("")[0] == "random" and len(contest_report.parse_tuners("")) == 14
+    assert contest_asked.parse_tuners("gan random") == ["gan", "random"]
+    assert contest_asked.parse_tuners("")[0] == "random" and len(contest_asked.parse_tuners("")) == 14
 
 
 @pytest.mark.parametrize(
@@ -83,19 +86,19 @@ def test_contests_that_cannot_be_are_refused(text, message):
     with pytest.raises(ContestError, match=message):
         parse(text)
     with pytest.raises(ContestError, match=r"Unknown tuner 'sgd'; valid tuners are random, generator"):
-        contest_report.parse_tuners("gan sgd")
+        contest_asked.parse_tuners("gan sgd")
 
 
 def test_the_benchmarks_surrogate_is_a_problem():
-    closes = contest_report.benchmark.table("generator", "described")["data_sha256"].iloc[0]
-    problem = contest_report.tabular("generator", "described", naive={closes: 0.5, "others": 0.1}, noise=False)
+    closes = contest_asked.benchmark.table("generator", "described")["data_sha256"].iloc[0]
+    problem = contest_asked.tabular("generator", "described", naive={closes: 0.5, "others": 0.1}, noise=False)
     assert problem.naive == 0.5 and problem.noise is None and (problem.space, problem.protocol) == ONE
     assert problem.identity["surrogate"][0] == problem.surrogate.trainings and problem.identity["noise"] is None
 
 
 def test_what_is_recorded_is_set_against_what_was_asked_for():
     asked = [Asked(*ONE, 10, 5, tuple(LEVELS)), Asked(*TWO, 3, 5, ("random", "gan"))]
-    found = contest_report.coverage(asked, {asked[0]: FRAME})
+    found = contest_asked.coverage(asked, {asked[0]: FRAME})
     assert found["searches asked for"].tolist() == [60, 6] and found["recorded"].tolist() == [48, 0]
 
 
@@ -135,24 +138,24 @@ def test_the_least_lead_is_named_by_model():
 
 def test_a_tuner_that_wins_here_and_loses_there_is_not_called_equal():
     worse = FINALS.assign(gan=FINALS["random"] * 2)
-    text = contest_report.standing({ONE: FINALS, TWO: worse}, "gan", "random", "random search")
+    text = contest_words.standing({ONE: FINALS, TWO: worse}, "gan", "random", "random search")
     assert text == (
         "better than random search on 1 of 2 problems (Generator's space, described: 1.00 [0.63, 1.00]) and worse on 1 "
         "(GAN's space, published: 0.00 [0.00, 0.37]) (over all 2 P(improvement) 0.50 [0.16, 0.84] on average)"
     )
-    text = contest_report.standing({ONE: FINALS, TWO: FINALS}, "gan", "random")
+    text = contest_words.standing({ONE: FINALS, TWO: FINALS}, "gan", "random")
     assert text.startswith("better than Random search on all 2 problems (P(improvement) 1.00 [")
 
 
 def test_a_tuner_that_wins_as_often_and_by_more_is_told():
     random = FINALS["random"].to_numpy()
     even = np.where(np.arange(len(random)) % 2 == 0, 0.01, 1.001) * random  # half are a hundred times lower
-    text = contest_report.standing({ONE: FINALS.assign(gan=even)}, "gan", "random", "random search")
+    text = contest_words.standing({ONE: FINALS.assign(gan=even)}, "gan", "random", "random search")
     assert text.startswith("not distinguishable from random search (P(improvement) 0.50 [0.16, 0.84]")
     p = contest_stats.against(FINALS.assign(gan=even), "random", ["gan"]).iloc[0]["p"]
     assert ("; its errors are, in the geometric mean, 0.10 [" in text) == (p < 0.05)
     more = pd.concat([FINALS.assign(gan=even)] * 3, ignore_index=True)
-    text = contest_report.standing({ONE: more}, "gan", "random", "random search")
+    text = contest_words.standing({ONE: more}, "gan", "random", "random search")
     assert "; its errors are, in the geometric mean, 0.10 [" in text
     assert "] times the other's on Generator's space, described)" in text
     assert "], errors 0.10 times |\n" in answer({ONE: more}, {})
@@ -162,7 +165,7 @@ def test_a_tuner_that_wins_more_often_and_by_nothing_certain_is_told():
     """Seven of eight by a thousandth, and once a hundred times worse: better by P, and by the ratio nobody knows."""
     often = FINALS["random"] * np.where(np.arange(len(FINALS)) == 0, 100.0, 0.999)
     many = pd.concat([FINALS.assign(gan=often)] * 2, ignore_index=True)
-    text = contest_report.standing({ONE: many}, "gan", "random", "random search")
+    text = contest_words.standing({ONE: many}, "gan", "random", "random search")
     assert text.startswith("better than random search (P(improvement) 0.88 [0.62, 0.98]; its errors are, in the geom")
     assert "] times the other's on Generator's space, described)" in text
     assert "| GAN over random search | **0.88 [0.62, 0.98]**, errors " in answer({ONE: many}, {})
@@ -196,7 +199,7 @@ def test_the_answer_says_what_the_numbers_say():
     assert "**" not in rows[5][1]
 
     agreement = {
-        ONE: contest_report.Agreement(Estimate(0.9, 0.4, 1.0, 6), Estimate(0.7, -0.1, 1.0, 5), 0.031, "GAN, place 3")
+        ONE: contest_words.Agreement(Estimate(0.9, 0.4, 1.0, 6), Estimate(0.7, -0.1, 1.0, 5), 0.031, "GAN, place 3")
     }
     worse = FINALS.assign(gan=FINALS["random"] * 2)
     text = answer({ONE: FINALS, TWO: worse}, agreement, real={ONE: FINALS.head(2)})
@@ -225,7 +228,7 @@ def test_the_answer_says_what_the_numbers_say():
     assert text.splitlines()[-3].endswith("| Farthest apart | Landscapes that know searches |")
     assert text.splitlines()[-1].endswith("| GAN, place 3 | 0.80 [0.20, 1.00] (5 tuners), p 0.012 |")
     assert {line.count("|") for line in text.splitlines()[-3:]} == {7}
-    other = contest_report.agreement_markdown(agreement, {TWO: agreement[ONE]})
+    other = contest_words.agreement_markdown(agreement, {TWO: agreement[ONE]})
     assert other.splitlines()[-1].endswith("| GAN, place 3 | – |")
 
 
@@ -238,37 +241,37 @@ def test_the_answer_says_what_the_numbers_say():
     ],
 )
 def test_agreement_in_words(estimate, text):
-    assert text in contest_report.agreed({ONE: contest_report.Agreement(estimate, estimate, 0.21, "")})
-    assert contest_report.agreed({}) == "no problem has both"
+    assert text in contest_words.agreed({ONE: contest_words.Agreement(estimate, estimate, 0.21, "")})
+    assert contest_words.agreed({}) == "no problem has both"
 
 
 def test_variants_and_the_tuner_farthest_off_are_told():
     other = FINALS.assign(gan=FINALS["gan"] / 100)
-    found = contest_report.agreement(FINALS, other)
+    found = contest_words.agreement(FINALS, other)
     assert (found.ranks.n, found.distinct.n) == (6, 5)
     assert found.farthest == "GAN, place 3 of 5 on the benchmark and 1 in trainings"
-    assert contest_report.agreement(FINALS, FINALS).farthest == ""
+    assert contest_words.agreement(FINALS, FINALS).farthest == ""
 
 
 def test_the_hybrids_aim_is_reached_or_said_where_not():
-    text = contest_report.aim({ONE: FINALS})
+    text = contest_words.aim({ONE: FINALS})
     assert "every other tuner on every problem with P(improvement) of at least 0.6: 5 of 5 pairs" in text
     worse = FINALS.assign(tpe=FINALS["hybrid"] / 2)
-    text = contest_report.aim({ONE: FINALS, TWO: worse})
+    text = contest_words.aim({ONE: FINALS, TWO: worse})
     assert "reached in 9 of 10" in text and "Not reached on GAN's space, published: TPE 0.00 [0.00, 0.37]." in text
     assert "On the 1 problem that its settings were not chosen on: 4 of 5." in text
     # Six of eight is above 0.6, and a coin may do as well.
     often = FINALS.assign(tpe=FINALS["hybrid"] * np.where(np.arange(8) < 6, 2.0, 0.5))
-    assert "Not reached on Generator's space, described: TPE 0.75 [0.35, 0.97]." in contest_report.aim({ONE: often})
+    assert "Not reached on Generator's space, described: TPE 0.75 [0.35, 0.97]." in contest_words.aim({ONE: often})
     # Its own variant does not count, and that is said.
-    with_its_own = contest_report.aim({ONE: FINALS.assign(hybrid_uniform=FINALS["hybrid"])})
-    assert with_its_own == contest_report.aim({ONE: FINALS}).replace("other tuner", "other tuner but its own variant")
-    assert contest_report.aim({ONE: FINALS.drop(columns="hybrid")}) == "The hybrid took no part."
+    with_its_own = contest_words.aim({ONE: FINALS.assign(hybrid_uniform=FINALS["hybrid"])})
+    assert with_its_own == contest_words.aim({ONE: FINALS}).replace("other tuner", "other tuner but its own variant")
+    assert contest_words.aim({ONE: FINALS.drop(columns="hybrid")}) == "The hybrid took no part."
 
 
 def test_what_the_readme_says_of_the_hybrid():
     few = FINALS.head(4).assign(gan=FINALS["hybrid"].head(4) / 2)
-    text = contest_report.hybrids_answer({ONE: FINALS}, {ONE: few}, {ONE: few[["gan", "hybrid"]]})
+    text = contest_words.hybrids_answer({ONE: FINALS}, {ONE: few}, {ONE: few[["gan", "hybrid"]]})
     head, _, benchmark, trained, fresh, _, columns, _, *rows = text.splitlines()
     assert head == "With its settings as they are (chosen on Generator's space, described):"
     assert benchmark.startswith("- On the benchmark: The hybrid beats every other tuner on every problem with")
@@ -280,22 +283,22 @@ def test_what_the_readme_says_of_the_hybrid():
     named = ["Random search", "Generator", "Generator, no feedback", "GAN", "TPE"]
     assert [row.split(" | ")[0].strip("| ") for row in rows] == named
     assert "| GAN | 0.00 [0.00, 0.60] | 0.00 [0.00, 0.60] |" in rows and rows[-1].endswith("| – |")
-    assert "No real trainings are recorded." in contest_report.hybrids_answer({ONE: FINALS}, {})
-    knowing = contest_report.hybrids_answer({ONE: FINALS}, {}, searched={ONE: few}).splitlines()
+    assert "No real trainings are recorded." in contest_words.hybrids_answer({ONE: FINALS}, {})
+    knowing = contest_words.hybrids_answer({ONE: FINALS}, {}, searched={ONE: few}).splitlines()
     assert knowing[3].startswith("- On landscapes that know the searches with real trainings too: P(improvement) of")
     assert "GAN 0.00 [0.00, 0.60]" in knowing[3]
-    even = contest_report.hybrids_answer({ONE: FINALS.assign(hybrid_uniform=FINALS["hybrid"])}, {})
+    even = contest_words.hybrids_answer({ONE: FINALS.assign(hybrid_uniform=FINALS["hybrid"])}, {})
     assert "It is not distinguishable from itself without its generator (P(improvement) 0.50" in even
-    levels = contest_report.levels({ONE: FINALS, TWO: FINALS}, {ONE: FINALS[["random", "gan"]] * [2.0, 0.1]})
+    levels = contest_words.levels({ONE: FINALS, TWO: FINALS}, {ONE: FINALS[["random", "gan"]] * [2.0, 0.1]})
     assert levels == "Generator's space, described: 0.1 (GAN) to 2 (Random search)"
     assert "On average" not in text
     # On the other problem it beats all: the mean of 0 and 1 over the GAN, of six seeds.
     few = FINALS.head(6).assign(gan=FINALS["hybrid"].head(6) / 2)
-    both = contest_report.hybrids_answer({ONE: FINALS}, {ONE: few, TWO: FINALS.head(6)})
+    both = contest_words.hybrids_answer({ONE: FINALS}, {ONE: few, TWO: FINALS.head(6)})
     assert "On average over the 2 problems its interval lies above 1/2 over 4 of 5 others; " in both
     assert "least over GAN, 0.50 [0.12, 0.88]." in both
     two = FINALS.head(6)[["random", "gan", "hybrid"]]
-    both = contest_report.hybrids_answer({ONE: FINALS}, {ONE: few, TWO: two})
+    both = contest_words.hybrids_answer({ONE: FINALS}, {ONE: few, TWO: two})
     assert "over the 2 problems, or those of them in which both took part, its interval lies above 1/2 over 4" in both
 
 
@@ -330,8 +333,8 @@ def test_trainings_are_set_beside_what_the_landscapes_allow():
 
 
 def test_an_error_over_yesterdays_close():
-    assert contest_report.over_naive(0.02, 0.01) == "2.00 times that of yesterday's close"
-    assert contest_report.over_naive(0.02, math.nan).startswith("0.0200 in scaled units")
+    assert contest_words.over_naive(0.02, 0.01) == "2.00 times that of yesterday's close"
+    assert contest_words.over_naive(0.02, math.nan).startswith("0.0200 in scaled units")
 
 
 # Figures.

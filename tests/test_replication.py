@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.samplers import RandomSampler
 
-from helpers import faults, ledger, paths, prices, published, replication, study
+from helpers import agreement, faults, forecast_shape, ledger, paths, prices, published, replication, study
 from helpers.intervals import Estimate
 from helpers.space import GENERATOR_SPACE
 from helpers.study import trial_seed
@@ -101,7 +101,7 @@ def test_the_papers_best_rows_know_the_luck_of_their_days(short_prices_long, tmp
     frame = run(short_prices_long, tmp_path, tables=["gan"], readings=["shuffled"], rows=20)
     known = frame[frame["block_sd"].notna()]
     assert set(known["row"]) == {replication.BEST_ROWS["gan"]} and len(known) == 1
-    assert all(set(sd) == set(replication.RESAMPLED) for sd in known["block_sd"])
+    assert all(set(sd) == set(forecast_shape.RESAMPLED) for sd in known["block_sd"])
 
 
 def test_the_trial_seed_is_that_of_a_study(short_prices_long, tmp_path):
@@ -135,8 +135,8 @@ def test_a_failed_training_is_recorded_with_its_reason(short_prices_long, tmp_pa
     failed = frame[frame["status"] == "failed"]
     assert set(failed["learning_rate"]) == {1.0}
     assert failed["mse"].isna().all() and failed["reason"].str.contains("no longer finite").all()
-    agreement = replication.agreement(frame, "bayesian", "chronological_x10")
-    assert agreement.failed == len(failed) and agreement.rows == 28 - len(failed)
+    found = agreement.agreement(frame, "bayesian", "chronological_x10")
+    assert found.failed == len(failed) and found.rows == 28 - len(failed)
 
 
 def test_records_of_other_data_protocol_or_budget_are_refused(short_prices_long, tmp_path):
@@ -195,10 +195,10 @@ def test_resampled_days_by_hand(short_dataset):
     positions = short_dataset.test_targets("tune")
     close = short_dataset.close.to_numpy()[positions]
     least, most = short_dataset.scaling("tune")
-    drawn, blocks = replication.resampled_statistics(
+    drawn, blocks = forecast_shape.resampled_statistics(
         short_dataset, (close - 1.0 - least) / (most - least), stage="tune", draws=50
     )
-    assert blocks == -(-len(positions) // replication.BLOCK) and set(drawn) == set(replication.RESAMPLED)
+    assert blocks == -(-len(positions) // forecast_shape.BLOCK) and set(drawn) == set(forecast_shape.RESAMPLED)
     assert np.allclose(drawn["residual_mean"], 1.0) and (drawn["share_under"] == 1.0).all()
     assert all(len(values) == 50 for values in drawn.values())
 
@@ -206,7 +206,7 @@ def test_resampled_days_by_hand(short_dataset):
 def test_yesterdays_close_lags_by_one_day_and_is_as_rough(short_dataset):
     positions = short_dataset.test_targets("tune")
     scaled = short_dataset.scaled.to_numpy()
-    found = replication.forecast_statistics(short_dataset, scaled[positions - 1])
+    found = forecast_shape.forecast_statistics(short_dataset, scaled[positions - 1])
     assert found["lag_peak"] == 1 and found["lag_1"] == pytest.approx(1.0)
     assert found["roughness"] == pytest.approx(1.0, abs=0.1)
     assert abs(found["lag_0"]) < 0.5
@@ -214,24 +214,24 @@ def test_yesterdays_close_lags_by_one_day_and_is_as_rough(short_dataset):
 
 def test_a_perfect_and_a_shifted_forecast(short_dataset):
     scaled = short_dataset.scaled.to_numpy()[short_dataset.test_targets("tune")]
-    found = replication.forecast_statistics(short_dataset, scaled)
+    found = forecast_shape.forecast_statistics(short_dataset, scaled)
     assert found["lag_peak"] == 0 and found["within_50"] == 1.0 and found["slope"] == pytest.approx(1.0)
     low = scaled - 10 / (short_dataset.high - short_dataset.low)  # ten points too low every day
-    found = replication.forecast_statistics(short_dataset, low)
+    found = forecast_shape.forecast_statistics(short_dataset, low)
     assert found["residual_mean"] == pytest.approx(10.0) and found["share_under"] == 1.0
 
 
 def test_a_constant_forecast_has_no_lag(short_dataset):
-    found = replication.forecast_statistics(short_dataset, np.full(80, 0.5))
+    found = forecast_shape.forecast_statistics(short_dataset, np.full(80, 0.5))
     assert math.isnan(found["lag_peak"]) and found["roughness"] == 0.0
     with pytest.raises(ValueError, match="80 test targets"):
-        replication.forecast_statistics(short_dataset, np.zeros(5))
+        forecast_shape.forecast_statistics(short_dataset, np.zeros(5))
 
 
 def test_constant_forecasts_by_hand(short_dataset):
     scaled = short_dataset.scaled.to_numpy()
     train, test = (scaled[f("final")] for f in (short_dataset.train_targets, short_dataset.test_targets))
-    found = replication.constant_forecasts(short_dataset)
+    found = agreement.constant_forecasts(short_dataset)
     assert found["best"] == pytest.approx(np.mean((test - test.mean()) ** 2))
     assert found["training_mean"] == pytest.approx(np.mean((test - train.mean()) ** 2))
     assert found["best"] <= min(found.values()) + 1e-15
@@ -256,20 +256,20 @@ def frame_of(table: str, factor, seeds: int = 1, reading: str = "shuffled") -> p
 
 
 def test_identical_results_are_reproduced():
-    found = replication.agreement(frame_of("gan", lambda row: 1.0), "gan", "shuffled")
+    found = agreement.agreement(frame_of("gan", lambda row: 1.0), "gan", "shuffled")
     assert found.verdict == "reproduced"
     assert found.spearman.value == pytest.approx(1.0) and found.within.value == 1.0 and found.log_ratio.value == 0.0
 
 
 def test_hundredfold_results_are_not_though_their_order_is_right():
-    found = replication.agreement(frame_of("gan", lambda row: 100.0), "gan", "shuffled")
+    found = agreement.agreement(frame_of("gan", lambda row: 100.0), "gan", "shuffled")
     assert found.verdict == "not reproduced"
     assert found.log_ratio.value == pytest.approx(2.0) and found.within.value == 0.0
     assert found.spearman.value == pytest.approx(1.0)
 
 
 def test_just_over_half_within_the_factor_is_reproduced_in_part():
-    found = replication.agreement(frame_of("gan", lambda row: 1.0 if row <= 11 else 5.0), "gan", "shuffled")
+    found = agreement.agreement(frame_of("gan", lambda row: 1.0 if row <= 11 else 5.0), "gan", "shuffled")
     assert found.within.value == pytest.approx(0.55) and found.within.low < 0.5
     assert found.verdict == "reproduced in part"
 
@@ -277,9 +277,7 @@ def test_just_over_half_within_the_factor_is_reproduced_in_part():
 @settings(deadline=None, max_examples=10)
 @given(st.floats(0.01, 100.0))
 def test_the_interval_holds_the_value(factor):
-    found = replication.agreement(
-        frame_of("generator", lambda row: factor ** (row % 3 - 1), 2), "generator", "shuffled"
-    )
+    found = agreement.agreement(frame_of("generator", lambda row: factor ** (row % 3 - 1), 2), "generator", "shuffled")
     for estimate in (found.spearman, found.log_ratio, found.distance, found.within):
         assert estimate.low - 1e-9 <= estimate.value <= estimate.high + 1e-9
 
@@ -289,17 +287,17 @@ def test_the_nearer_reading_wins_beyond_chance():
         [frame_of("gan", lambda row: 1.1), frame_of("gan", lambda row: 30.0, reading="chronological")],
         ignore_index=True,
     )
-    best = replication.best_reading([replication.agreement(frame, "gan", r) for r in ("chronological", "shuffled")])
+    best = agreement.best_reading([agreement.agreement(frame, "gan", r) for r in ("chronological", "shuffled")])
     assert best.reading == "shuffled"
-    gap = replication.reading_gap(frame, "gan", "shuffled", "chronological")
+    gap = agreement.reading_gap(frame, "gan", "shuffled", "chronological")
     assert gap.low > 0 and gap.value == pytest.approx(math.log10(30) - math.log10(1.1))
-    assert math.isnan(replication.reading_gap(frame, "gan", "shuffled", "clean").value)
+    assert math.isnan(agreement.reading_gap(frame, "gan", "shuffled", "clean").value)
     # As the distance of an agreement: seeds on both sides of the printed error cancel.
     both = frame[frame["reading"] == "shuffled"].assign(mse=lambda f: f["published_mse"] * 10)
     both = pd.concat([both.assign(seed=0), both.assign(seed=1, mse=both["published_mse"] / 10)])
     wide = pd.concat([both, frame[frame["reading"] == "chronological"]])
-    distances = {r: replication.agreement(wide, "gan", r).distance.value for r in ("shuffled", "chronological")}
-    gap = replication.reading_gap(wide, "gan", "shuffled", "chronological")
+    distances = {r: agreement.agreement(wide, "gan", r).distance.value for r in ("shuffled", "chronological")}
+    gap = agreement.reading_gap(wide, "gan", "shuffled", "chronological")
     assert gap.value == pytest.approx(distances["chronological"] - distances["shuffled"])
     assert distances["shuffled"] == pytest.approx(0.0, abs=1e-9)
 
@@ -307,25 +305,25 @@ def test_the_nearer_reading_wins_beyond_chance():
 def test_the_best_reading_is_said_with_its_criterion_and_its_ties():
     frames = {"chronological": 1.1, "chronological_x10": 1.2, "shuffled": 30.0}
     frame = pd.concat([frame_of("gan", lambda row, f=f: f ** (row % 3), reading=r) for r, f in frames.items()])
-    found = {r: replication.agreement(frame, "gan", r) for r in frames}
+    found = {r: agreement.agreement(frame, "gan", r) for r in frames}
     best, others = found["chronological"], [found["chronological_x10"], found["shuffled"]]
     wide, clear = Estimate(0.1, -0.1, 0.3, 20), Estimate(1.0, 0.5, 1.5, 20)
-    said = replication.fit_in_words("appendix B", best, others, {"chronological_x10": wide, "shuffled": clear})
+    said = agreement.fit_in_words("appendix B", best, others, {"chronological_x10": wide, "shuffled": clear})
     assert "appendix B fits best when *chronological, rates as printed* (0.04; 100% of the rows within" in said
     assert "): reproduced. In" in said
     assert "In this it cannot be distinguished from *chronological, rates tenfold* (0.08; 100% of" in said
     assert "shuffled" not in said
-    alone = replication.fit_in_words("appendix B", best, others, {"chronological_x10": clear, "shuffled": clear})
+    alone = agreement.fit_in_words("appendix B", best, others, {"chronological_x10": clear, "shuffled": clear})
     assert "distinguished" not in alone
     unknown = Estimate(1.0, math.nan, math.nan, 1)  # one row: nothing is beyond chance
-    assert "shuffled" in replication.fit_in_words(
+    assert "shuffled" in agreement.fit_in_words(
         "appendix B", best, others, {"chronological_x10": clear, "shuffled": unknown}
     )
 
 
 def test_no_results_are_said():
     with pytest.raises(replication.ReplayError, match="No result"):
-        replication.agreement(frame_of("gan", lambda row: 1.0), "gan", "clean")
+        agreement.agreement(frame_of("gan", lambda row: 1.0), "gan", "clean")
 
 
 # Studies over seeds.
@@ -451,7 +449,7 @@ def test_forecast_statistics_by_hand():
     actual, before, days = close.to_numpy()[at], close.to_numpy()[at - 1], close.index[at]
 
     def stat(points):
-        return replication.forecast_statistics(dataset, (points - dataset.low) / (dataset.high - dataset.low))
+        return forecast_shape.forecast_statistics(dataset, (points - dataset.low) / (dataset.high - dataset.low))
 
     rising = stat(before + 1.0)  # always says up
     assert rising["direction"] == pytest.approx(np.mean(actual > before)) != pytest.approx(0.5)

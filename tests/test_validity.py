@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from helpers import forecasts, paths, reproduce, validity, windows
+from helpers import forecast_verdicts, forecasts, league, leaks, paths, reproduce, validity, walk_forward, windows
 from helpers.figures import number
 from helpers.ledger import LedgerError, Outcome, Training
 from helpers.prices import closes_sha256
@@ -99,7 +99,7 @@ def test_08_reads_the_later_days_in_its_last_part_alone():
 def test_the_last_part_trains_on_all_before_and_tests_on_all_after(long_prices):
     p = validity.after_protocol("change", long_prices, as_of=LAST)
     dataset = windows.Dataset(long_prices, p)
-    days = validity.days(dataset)
+    days = league.days(dataset)
     assert days.dates[0] > pd.Timestamp(LAST) and days.dates[-1] == long_prices.close.index[-1]
     assert len(days.training) == (long_prices.close.index <= LAST).sum()
     # Neither the scale nor the unit of change knows the days it is tested on.
@@ -187,15 +187,15 @@ def test_the_predictable_series_can_be_forecast_as_far_as_its_law_says():
 
 def test_a_walk_begins_where_closes_enough_come_before():
     long = pd.bdate_range("1980-01-01", "2000-06-30")
-    assert validity.walk_years(long, 1990, as_of="2000-12-31") == range(1990, 2001)
-    assert validity.walk_years(long, 1990, as_of="1999-01-01") == range(1990, 1999), "one close is no year"
-    assert validity.walk_years(long, 1982, as_of="2000-12-31") == range(1985, 2001), "1,260 closes are five years"
+    assert walk_forward.walk_years(long, 1990, as_of="2000-12-31") == range(1990, 2001)
+    assert walk_forward.walk_years(long, 1990, as_of="1999-01-01") == range(1990, 1999), "one close is no year"
+    assert walk_forward.walk_years(long, 1982, as_of="2000-12-31") == range(1985, 2001), "1,260 closes are five years"
     short = pd.bdate_range("1996-01-01", "2000-12-29")  # 1,305: half of them come before
-    assert validity.walk_years(short, 1990, as_of="2000-12-31") == range(1999, 2001)
+    assert walk_forward.walk_years(short, 1990, as_of="2000-12-31") == range(1999, 2001)
     with pytest.raises(validity.ValidityError, match=r"from 2001 on has no test year: .* in 1985 and ends in 2000"):
-        validity.walk_years(long, 2001, as_of="2024-12-31")
+        walk_forward.walk_years(long, 2001, as_of="2024-12-31")
     with pytest.raises(validity.ValidityError, match="0 closes up to 1970-01-01"):
-        validity.walk_years(long, 2001, as_of="1970-01-01")
+        walk_forward.walk_years(long, 2001, as_of="1970-01-01")
 
 
 def test_the_random_walk_has_no_memory():
@@ -216,12 +216,12 @@ def test_the_pipeline_finds_what_is_there_and_nothing_else(tmp_path):
         budget.close()
     scores = {}
     for o in done:
-        d = validity.days(series(o.training.series, p))
-        scores[o.training.series] = validity.score(d, o.forecast(d.yesterday))
+        d = league.days(series(o.training.series, p))
+        scores[o.training.series] = league.score(d, o.forecast(d.yesterday))
         assert o.metrics["rmse_points"] == pytest.approx(scores[o.training.series]["rmse"], rel=1e-4)
     walk, found = scores["random walk"], scores["predictable series"]
-    assert validity.verdict(walk["ratio"], walk["dm_p"]) != "better" and walk["ratio"] < 1.2
-    assert validity.verdict(found["ratio"], found["dm_p"]) == "better" and found["ratio"] < 0.8 and found["pt_p"] < 1e-6
+    assert league.verdict(walk["ratio"], walk["dm_p"]) != "better" and walk["ratio"] < 1.2
+    assert league.verdict(found["ratio"], found["dm_p"]) == "better" and found["ratio"] < 0.8 and found["pt_p"] < 1e-6
 
 
 # --- leaks ----------------------------------------------------------------------------------------------------------
@@ -230,14 +230,14 @@ def test_the_pipeline_finds_what_is_there_and_nothing_else(tmp_path):
 def test_the_switchboard_chooses_by_what_it_may_see(short_prices):
     series = validity.Series({"s": short_prices}, max_sequence_length=20)
     configs = [replace(CONFIG, sequence_length=5, units=u) for u in (2, 3)]
-    trainings = validity.leak_trainings("s", configs, as_of=LAST, seeds=[0, 1])
+    trainings = leaks.leak_trainings("s", configs, as_of=LAST, seeds=[0, 1])
     assert len(trainings) == len({t.key for t in trainings}) == 2 * 2 * 2 * 2 * 2
 
     def error(t: Training) -> float:  # the first looks best in validation, the second is best on the test part
         best = configs[0] if t.stage == "tune" else configs[1]
         return (1.0 if t.config == best else 4.0) + 0.1 * t.seed
 
-    frame = validity.switchboard([outcome(t, error(t)) for t in trainings], series)
+    frame = leaks.switchboard([outcome(t, error(t)) for t in trainings], series)
     units = float(np.ptp(short_prices.close)) ** 2
     got = frame[~frame["best"]].groupby("selection")["mse"].median() * units
     assert got[False] == pytest.approx(4.05) and got[True] == pytest.approx(1.05)
@@ -245,8 +245,8 @@ def test_the_switchboard_chooses_by_what_it_may_see(short_prices):
     naive = series("s", windows.protocol("clean")).naive_metrics("final")["mse_points"]
     mine = frame[~frame["split"]]
     assert mine["naive_mse"].to_numpy() * units == pytest.approx(naive)
-    board = validity.board(frame)
-    assert board["leaks"].tolist() == [name for name, _ in validity.BOARD]
+    board = leaks.board(frame)
+    assert board["leaks"].tolist() == [name for name, _ in leaks.BOARD]
     assert board.set_index("leaks")["buys"]["tuned on the test part"] == pytest.approx(4.05 / 1.05)
 
 
@@ -255,19 +255,19 @@ def test_the_switchboard_chooses_by_what_it_may_see(short_prices):
 
 def test_each_year_is_tested_once_by_a_network_that_knows_only_the_years_before(long_prices):
     series = validity.Series({"s": long_prices}, max_sequence_length=20)
-    trainings = validity.walk_trainings("s", {"change": CONFIG}, [2023, 2024], as_of=LAST, seeds=[0])
+    trainings = walk_forward.walk_trainings("s", {"change": CONFIG}, [2023, 2024], as_of=LAST, seeds=[0])
     close, seen = long_prices.close, []
     done = []
     for t in trainings:
-        d = validity.days(series("s", t.protocol))
+        d = league.days(series("s", t.protocol))
         year = int(t.protocol.test_from[:4])
         assert set(d.dates.year) == {year} and len(d.training) == (close.index < f"{year}-01-01").sum()
         seen += list(d.dates)
         done.append(outcome(t, 1.0, np.zeros(len(d.positions))))
     assert seen == list(close["2023-01-01":LAST].index)
-    yearly = validity.by_year(done, series)
+    yearly = walk_forward.by_year(done, series)
     assert yearly["ratio"].tolist() == [1.0, 1.0] and yearly["year"].tolist() == [2023, 2024]
-    joined = validity.walk_test(done, series, "change")
+    joined = walk_forward.walk_test(done, series, "change")
     assert joined["ratio"] == pytest.approx(1.0) and math.isnan(joined["dm_p"])
 
 
@@ -276,7 +276,7 @@ def test_each_year_is_tested_once_by_a_network_that_knows_only_the_years_before(
 
 def test_the_verdict_needs_the_test():
     cases = ((0.9, 0.04), (1.1, 0.04), (0.9, 0.06), (1.0, math.nan), (math.nan, 0.0))
-    assert [validity.verdict(*case) for case in cases] == [
+    assert [league.verdict(*case) for case in cases] == [
         "better", "worse", "no different", "no different", "failed",
     ]  # fmt: skip
 
@@ -284,47 +284,50 @@ def test_the_verdict_needs_the_test():
 def test_seeds_of_opposite_sign_are_no_finding(short_prices):
     """Two seeds, one better and one worse than yesterday's close by as much: their mean is tested, not the better."""
     series = validity.Series({"s": short_prices}, max_sequence_length=20)
-    d = validity.days(series("s", validity.series_protocol("change", as_of=LAST)))
+    d = league.days(series("s", validity.series_protocol("change", as_of=LAST)))
     move = d.actual - d.yesterday
     better, worse = d.yesterday + 0.1 * move, d.yesterday - 0.1 * move  # errors of 0.9 and 1.1 of the move
-    alone, both = validity.score(d, better), validity.score(d, better, worse)
-    assert validity.verdict(alone["ratio"], alone["dm_p"]) == "better" and alone["ratio"] == pytest.approx(0.81)
+    alone, both = league.score(d, better), league.score(d, better, worse)
+    assert league.verdict(alone["ratio"], alone["dm_p"]) == "better" and alone["ratio"] == pytest.approx(0.81)
     assert both["ratio"] == pytest.approx((0.81 + 1.21) / 2) and both["u2"] == pytest.approx(math.sqrt(1.01))
     assert (both["least"], both["largest"]) == (pytest.approx(0.81), pytest.approx(1.21))
-    assert validity.verdict(both["ratio"], both["dm_p"]) != "better"
+    assert league.verdict(both["ratio"], both["dm_p"]) != "better"
     assert both["pt"] == pytest.approx(-alone["pt"], rel=0.2) and both["pt"] < 0  # of two the lower
-    assert validity.mean_losses(d, [better, worse]) == pytest.approx(1.01 * validity.mean_losses(d, [d.yesterday]))
+    assert league.mean_losses(d, [better, worse]) == pytest.approx(1.01 * league.mean_losses(d, [d.yesterday]))
 
 
 def test_league_and_verdict_table(short_prices, tmp_path):
     series = validity.Series({"s": short_prices}, max_sequence_length=20)
     p = validity.series_protocol("level", as_of=LAST)
-    d = validity.days(series("s", p))
+    d = league.days(series("s", p))
     truth = d.actual / d.yesterday - 1
     made = {
         "LSTM, level": [outcome(Training("s", p, CONFIG, s), 1.0, np.full(len(truth), -0.2)) for s in (0, 1)],
         "LSTM, change": [outcome(Training("s", p, CONFIG, s), 1.0, 0.5 * truth) for s in (0, 1)],
         "failed": [Outcome(Training("s", p, CONFIG, 0), "failed", "why", dict.fromkeys(METRICS, math.nan), 1.0, None)],
     }
-    frame, spa = validity.league(d, made)
+    frame, spa = league.league(d, made)
     row = frame.set_index("model")
     assert row.loc["LSTM, change", "ratio"] == pytest.approx(0.25) and row.loc["LSTM, change", "verdict"] == "better"
     assert row.loc["LSTM, level", "verdict"] == "worse" and row.loc["failed", "verdict"] == "failed"
     assert row.loc["yesterday's close", "ratio"] == 1 and spa < 0.01
     assert row.loc["LSTM, change", "in_set"] == 1.0 and row.loc["LSTM, level", "in_set"] < 0.1
-    verdicts = validity.series_table({"s": (d, frame, spa)}, "test part")
+    verdicts = forecast_verdicts.series_table({"s": (d, frame, spa)}, "test part")
     outputs = paths.outputs(tmp_path)
     outputs.tables.mkdir(parents=True)
     with pytest.raises(validity.ValidityError, match="run notebook 08 first"):
-        validity.verdict_markdown(tmp_path)
+        forecast_verdicts.verdict_markdown(tmp_path)
     verdicts.to_csv(outputs.tables / "V-tab05.csv", index=False)
-    text = validity.verdict_markdown(tmp_path)
+    text = forecast_verdicts.verdict_markdown(tmp_path)
     assert "| s " in text and "0.2500 (better, p < 0.001)" in text and "(worse, p < 0.001)" in text
     verdicts["change_least"] = 0.2  # seeds that differ are shown
-    assert validity.verdict_table(verdicts).iloc[0]["LSTM, change"] == "0.2500 (0.2000 to 0.2500; better, p < 0.001)"
-    shown = validity.verdict_table(verdicts).iloc[0]
+    assert (
+        forecast_verdicts.verdict_table(verdicts).iloc[0]["LSTM, change"]
+        == "0.2500 (0.2000 to 0.2500; better, p < 0.001)"
+    )
+    shown = forecast_verdicts.verdict_table(verdicts).iloc[0]
     drift = row.loc["drift", "ratio"]
-    assert shown["Drift"].startswith(f"{number(drift, 4)} ({validity.verdict(drift, row.loc['drift', 'dm_p'])}, p ")
+    assert shown["Drift"].startswith(f"{number(drift, 4)} ({league.verdict(drift, row.loc['drift', 'dm_p'])}, p ")
     assert list(shown.index)[2:] == ["LSTM, level", "LSTM, change", "Drift", "ARIMA", "Any better?"]
 
 
@@ -337,10 +340,10 @@ def test_where_the_drift_beats_the_network_is_said():
             "change_ratio": [0.9999, 0.9, 0.9991457, 0.9],
         }
     )
-    said = validity.drift_text(frame)
+    said = forecast_verdicts.drift_text(frame)
     assert said.endswith(" has the lower error in 1 of the 3 rows (a, test part: 0.9992 against 0.9999).")
-    assert validity.drift_text(frame.iloc[1:]).endswith("in none of the 2 rows.")
-    assert validity.drift_text(frame.iloc[3:]) == "No row has both a drift and a network of changes."
+    assert forecast_verdicts.drift_text(frame.iloc[1:]).endswith("in none of the 2 rows.")
+    assert forecast_verdicts.drift_text(frame.iloc[3:]) == "No row has both a drift and a network of changes."
 
 
 def test_tuning_on_the_test_part_is_refused(tmp_path, short_prices):
@@ -357,7 +360,7 @@ def test_configurations_and_names():
     assert drawn == validity.random_configs(30, seed=0) and len(set(drawn)) > 25
     assert max(c.sequence_length for c in drawn) <= 60 and {c.layers for c in drawn} == {1, 2}
     assert validity.study_name("S&P 500", "level") == "validity_s-p-500_level"
-    assert [validity.p_text(p) for p in (0.0001, 0.0312, 0.5, math.nan)] == ["< 0.001", "0.031", "0.50", "–"]
+    assert [forecast_verdicts.p_text(p) for p in (0.0001, 0.0312, 0.5, math.nan)] == ["< 0.001", "0.031", "0.50", "–"]
 
 
 def test_workers_are_shared_and_start_at_the_first_training(tmp_path):
@@ -368,8 +371,8 @@ def test_workers_are_shared_and_start_at_the_first_training(tmp_path):
 
 def test_a_year_in_which_a_training_failed_is_left_out_of_the_walk():
     series = validity.Series({"s": validity.random_walk(days=2500, end="2026-06-30")}, max_sequence_length=20)
-    trainings = validity.walk_trainings("s", {"change": CONFIG}, [2023, 2024], as_of=LAST, seeds=[0])
-    done = [outcome(t, 1.0, np.zeros(len(validity.days(series("s", t.protocol)).positions))) for t in trainings]
+    trainings = walk_forward.walk_trainings("s", {"change": CONFIG}, [2023, 2024], as_of=LAST, seeds=[0])
+    done = [outcome(t, 1.0, np.zeros(len(league.days(series("s", t.protocol)).positions))) for t in trainings]
     failed = replace(done[0], status="failed", change=None)
-    assert validity.walk_test([failed, done[1]], series, "change")["ratio"] == pytest.approx(1.0)
-    assert validity.walk_test([failed], series, "change") == {}
+    assert walk_forward.walk_test([failed, done[1]], series, "change")["ratio"] == pytest.approx(1.0)
+    assert walk_forward.walk_test([failed], series, "change") == {}

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from helpers import figures, replication, replication_plots, validity_plots
+from helpers import figures, forecast_shape, replication, replication_plots, validity_plots
 
 K = np.arange(-3, 4)
 
@@ -36,7 +36,7 @@ def test_the_last_days_are_dated_and_scattered_days_marked():
 
 
 def test_lags_of_a_configuration_share_a_panel_with_every_seed_and_their_median():
-    lags = len(replication.LAGS)
+    lags = len(forecast_shape.LAGS)
     name = replication.TABLE_NAMES["gan"] + ", row 17"
     other = replication.TABLE_NAMES["generator"] + ", row 18"
     level = np.ones(lags)
