@@ -551,7 +551,7 @@ verdicts = pd.concat(
     ignore_index=True,
 )
 tables.save(
-    forecast_verdicts,
+    verdicts,
     "V-tab05",
     formats={
         c: "p" if c.endswith("_p") else "4 digits"
