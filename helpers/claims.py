@@ -31,7 +31,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from helpers import agreement, intervals, search_shape
+from helpers import intervals, search_shape, table_agreement
 from helpers.evidence import PRINTED, SHORT_RUN, Evidence, Missing
 from helpers.intervals import Estimate
 
@@ -278,7 +278,7 @@ def _rising_time(ev: Evidence, basis: str) -> list[Part]:
     tables = ev.tables("bayesian", basis)
 
     def correlation(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
-        return agreement.spearman(x, y)
+        return table_agreement.spearman(x, y)
 
     if len(tables) >= 3:
         values = [float(correlation(t["iteration"].to_numpy(), t["seconds"].to_numpy())) for t in tables]

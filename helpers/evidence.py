@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from helpers import agreement, benchmark, forecast_shape, published, replication, study
+from helpers import benchmark, forecast_shape, published, replication, study, table_agreement
 from helpers.intervals import Estimate
 from helpers.replication import BEST_ROWS
 from helpers.windows import Dataset
@@ -65,7 +65,7 @@ class Evidence:
             for name, r in replication.READINGS.items()
             if r.protocol == protocol and self.factor in (None, r.factor)
         ]
-        found = {name: agreement.mean_distance(self.replayed, table, name) for name in names}
+        found = {name: table_agreement.mean_distance(self.replayed, table, name) for name in names}
         found = {name: distance for name, distance in found.items() if math.isfinite(distance)}
         if not found:
             raise Missing(f"the rows were not trained under {protocol}")

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib import ticker
 from matplotlib.lines import Line2D
 
-from helpers import agreement, forecast_shape, replication, search_shape
+from helpers import forecast_shape, replication, search_shape, table_agreement
 from helpers.figures import COLOURS, MARKERS, Figure, new, style
 from helpers.search_shape import Explanation
 
@@ -55,7 +55,9 @@ def replayed(
         for i, table in enumerate(tables):
             for j, name in enumerate(readings):
                 ax, r = axes[i, j], replication.READINGS[name]
-                ax.fill_between(line, line / agreement.FACTOR, line * agreement.FACTOR, color="#DDE6EE", lw=0)
+                ax.fill_between(
+                    line, line / table_agreement.FACTOR, line * table_agreement.FACTOR, color="#DDE6EE", lw=0
+                )
                 ax.plot(line, line, color="#777777", lw=0.8)
                 mine = good[(good["table"] == table) & (good["reading"] == name)]
                 grouped = mine.groupby("row")
@@ -73,7 +75,7 @@ def replayed(
                     axis.set_major_locator(ticker.LogLocator(10, numticks=5))
                     axis.set_minor_locator(ticker.NullLocator())
                 try:
-                    found = agreement.agreement(frame, table, name, quantity=quantity)
+                    found = table_agreement.agreement(frame, table, name, quantity=quantity)
                 except replication.ReplayError:
                     continue
                 said = f"rank corr. {found.spearman.value:.2f}\nwithin ×3: {found.within.value:.0%}".replace("-", "−")

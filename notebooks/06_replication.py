@@ -50,7 +50,6 @@ import pandas as pd
 from IPython.display import Markdown
 
 from helpers import (
-    agreement,
     answer,
     claims,
     claims_words,
@@ -63,6 +62,7 @@ from helpers import (
     replication,
     replication_plots,
     search_shape,
+    table_agreement,
     tables,
     windows,
 )
@@ -105,7 +105,7 @@ Markdown(
 # dropout. Yet no published MSE is large.
 
 # %%
-constants = {p: agreement.constant_forecasts(d) for p, d in datasets.items()}
+constants = {p: table_agreement.constant_forecasts(d) for p, d in datasets.items()}
 largest = {t: published.runs(t)["mse"].max() for t in TABLES}
 bound = pd.DataFrame(
     {
@@ -168,13 +168,16 @@ Markdown(
 fig = replication_plots.replayed(
     replayed, readings=four, constants={p: c["training_mean"] for p, c in constants.items()}, naive=naive
 )
-agreements = {(t, r): agreement.agreement(replayed, t, r) for t in TABLES for r in four}
-best = {t: agreement.best_reading([agreements[t, r] for r in four]) for t in TABLES}
+agreements = {(t, r): table_agreement.agreement(replayed, t, r) for t in TABLES for r in four}
+best = {t: table_agreement.best_reading([agreements[t, r] for r in four]) for t in TABLES}
 gaps = {
-    (t, r): agreement.reading_gap(replayed, t, b.reading, r) for t, b in best.items() for r in four if r != b.reading
+    (t, r): table_agreement.reading_gap(replayed, t, b.reading, r)
+    for t, b in best.items()
+    for r in four
+    if r != b.reading
 }
 fits = {
-    t: agreement.fit_in_words(
+    t: table_agreement.fit_in_words(
         {"generator": "it", "bayesian": "table 9", "gan": "it"}[t],
         b,
         [agreements[t, r] for r in four if r != b.reading],
@@ -252,7 +255,7 @@ pd.DataFrame(
 # %%
 timed = best["generator"].reading
 fig = replication_plots.replayed(replayed, quantity="seconds", readings=[timed])
-seconds = {t: agreement.agreement(replayed, t, timed, quantity="seconds") for t in TABLES}
+seconds = {t: table_agreement.agreement(replayed, t, timed, quantity="seconds") for t in TABLES}
 times = "; ".join(
     f"{TABLE_NAMES[t]}: rank correlation {s.spearman:.2f}, ratio {10**s.log_ratio.value:.3f}"
     for t, s in seconds.items()
@@ -618,7 +621,7 @@ best error of 20 iterations: {verdict_of("better_best")}. Bayesian optimisation 
 {verdict_of("beats_random")}.
 
 **The GAN paper: its numbers.** Read chronologically, with rates as printed, appendix B is {printed_text["gan"].verdict}
-({printed_text["gan"].within.value:.0%} of the rows within a factor of {agreement.FACTOR:g}).
+({printed_text["gan"].within.value:.0%} of the rows within a factor of {table_agreement.FACTOR:g}).
 {fits["gan"]} {low_b["gan"]} of its {len(published.runs("gan"))}
 printed errors are below that of yesterday's close.
 

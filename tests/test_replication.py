@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.samplers import RandomSampler
 
-from helpers import agreement, faults, forecast_shape, ledger, paths, prices, published, replication, study
+from helpers import faults, forecast_shape, ledger, paths, prices, published, replication, study, table_agreement
 from helpers.intervals import Estimate
 from helpers.space import GENERATOR_SPACE
 from helpers.study import trial_seed
@@ -135,7 +135,7 @@ def test_a_failed_training_is_recorded_with_its_reason(short_prices_long, tmp_pa
     failed = frame[frame["status"] == "failed"]
     assert set(failed["learning_rate"]) == {1.0}
     assert failed["mse"].isna().all() and failed["reason"].str.contains("no longer finite").all()
-    found = agreement.agreement(frame, "bayesian", "chronological_x10")
+    found = table_agreement.agreement(frame, "bayesian", "chronological_x10")
     assert found.failed == len(failed) and found.rows == 28 - len(failed)
 
 
@@ -231,7 +231,7 @@ def test_a_constant_forecast_has_no_lag(short_dataset):
 def test_constant_forecasts_by_hand(short_dataset):
     scaled = short_dataset.scaled.to_numpy()
     train, test = (scaled[f("final")] for f in (short_dataset.train_targets, short_dataset.test_targets))
-    found = agreement.constant_forecasts(short_dataset)
+    found = table_agreement.constant_forecasts(short_dataset)
     assert found["best"] == pytest.approx(np.mean((test - test.mean()) ** 2))
     assert found["training_mean"] == pytest.approx(np.mean((test - train.mean()) ** 2))
     assert found["best"] <= min(found.values()) + 1e-15
@@ -256,20 +256,20 @@ def frame_of(table: str, factor, seeds: int = 1, reading: str = "shuffled") -> p
 
 
 def test_identical_results_are_reproduced():
-    found = agreement.agreement(frame_of("gan", lambda row: 1.0), "gan", "shuffled")
+    found = table_agreement.agreement(frame_of("gan", lambda row: 1.0), "gan", "shuffled")
     assert found.verdict == "reproduced"
     assert found.spearman.value == pytest.approx(1.0) and found.within.value == 1.0 and found.log_ratio.value == 0.0
 
 
 def test_hundredfold_results_are_not_though_their_order_is_right():
-    found = agreement.agreement(frame_of("gan", lambda row: 100.0), "gan", "shuffled")
+    found = table_agreement.agreement(frame_of("gan", lambda row: 100.0), "gan", "shuffled")
     assert found.verdict == "not reproduced"
     assert found.log_ratio.value == pytest.approx(2.0) and found.within.value == 0.0
     assert found.spearman.value == pytest.approx(1.0)
 
 
 def test_just_over_half_within_the_factor_is_reproduced_in_part():
-    found = agreement.agreement(frame_of("gan", lambda row: 1.0 if row <= 11 else 5.0), "gan", "shuffled")
+    found = table_agreement.agreement(frame_of("gan", lambda row: 1.0 if row <= 11 else 5.0), "gan", "shuffled")
     assert found.within.value == pytest.approx(0.55) and found.within.low < 0.5
     assert found.verdict == "reproduced in part"
 
@@ -277,7 +277,9 @@ def test_just_over_half_within_the_factor_is_reproduced_in_part():
 @settings(deadline=None, max_examples=10)
 @given(st.floats(0.01, 100.0))
 def test_the_interval_holds_the_value(factor):
-    found = agreement.agreement(frame_of("generator", lambda row: factor ** (row % 3 - 1), 2), "generator", "shuffled")
+    found = table_agreement.agreement(
+        frame_of("generator", lambda row: factor ** (row % 3 - 1), 2), "generator", "shuffled"
+    )
     for estimate in (found.spearman, found.log_ratio, found.distance, found.within):
         assert estimate.low - 1e-9 <= estimate.value <= estimate.high + 1e-9
 
@@ -287,17 +289,19 @@ def test_the_nearer_reading_wins_beyond_chance():
         [frame_of("gan", lambda row: 1.1), frame_of("gan", lambda row: 30.0, reading="chronological")],
         ignore_index=True,
     )
-    best = agreement.best_reading([agreement.agreement(frame, "gan", r) for r in ("chronological", "shuffled")])
+    best = table_agreement.best_reading(
+        [table_agreement.agreement(frame, "gan", r) for r in ("chronological", "shuffled")]
+    )
     assert best.reading == "shuffled"
-    gap = agreement.reading_gap(frame, "gan", "shuffled", "chronological")
+    gap = table_agreement.reading_gap(frame, "gan", "shuffled", "chronological")
     assert gap.low > 0 and gap.value == pytest.approx(math.log10(30) - math.log10(1.1))
-    assert math.isnan(agreement.reading_gap(frame, "gan", "shuffled", "clean").value)
+    assert math.isnan(table_agreement.reading_gap(frame, "gan", "shuffled", "clean").value)
     # As the distance of an agreement: seeds on both sides of the printed error cancel.
     both = frame[frame["reading"] == "shuffled"].assign(mse=lambda f: f["published_mse"] * 10)
     both = pd.concat([both.assign(seed=0), both.assign(seed=1, mse=both["published_mse"] / 10)])
     wide = pd.concat([both, frame[frame["reading"] == "chronological"]])
-    distances = {r: agreement.agreement(wide, "gan", r).distance.value for r in ("shuffled", "chronological")}
-    gap = agreement.reading_gap(wide, "gan", "shuffled", "chronological")
+    distances = {r: table_agreement.agreement(wide, "gan", r).distance.value for r in ("shuffled", "chronological")}
+    gap = table_agreement.reading_gap(wide, "gan", "shuffled", "chronological")
     assert gap.value == pytest.approx(distances["chronological"] - distances["shuffled"])
     assert distances["shuffled"] == pytest.approx(0.0, abs=1e-9)
 
@@ -305,25 +309,25 @@ def test_the_nearer_reading_wins_beyond_chance():
 def test_the_best_reading_is_said_with_its_criterion_and_its_ties():
     frames = {"chronological": 1.1, "chronological_x10": 1.2, "shuffled": 30.0}
     frame = pd.concat([frame_of("gan", lambda row, f=f: f ** (row % 3), reading=r) for r, f in frames.items()])
-    found = {r: agreement.agreement(frame, "gan", r) for r in frames}
+    found = {r: table_agreement.agreement(frame, "gan", r) for r in frames}
     best, others = found["chronological"], [found["chronological_x10"], found["shuffled"]]
     wide, clear = Estimate(0.1, -0.1, 0.3, 20), Estimate(1.0, 0.5, 1.5, 20)
-    said = agreement.fit_in_words("appendix B", best, others, {"chronological_x10": wide, "shuffled": clear})
+    said = table_agreement.fit_in_words("appendix B", best, others, {"chronological_x10": wide, "shuffled": clear})
     assert "appendix B fits best when *chronological, rates as printed* (0.04; 100% of the rows within" in said
     assert "): reproduced. In" in said
     assert "In this it cannot be distinguished from *chronological, rates tenfold* (0.08; 100% of" in said
     assert "shuffled" not in said
-    alone = agreement.fit_in_words("appendix B", best, others, {"chronological_x10": clear, "shuffled": clear})
+    alone = table_agreement.fit_in_words("appendix B", best, others, {"chronological_x10": clear, "shuffled": clear})
     assert "distinguished" not in alone
     unknown = Estimate(1.0, math.nan, math.nan, 1)  # one row: nothing is beyond chance
-    assert "shuffled" in agreement.fit_in_words(
+    assert "shuffled" in table_agreement.fit_in_words(
         "appendix B", best, others, {"chronological_x10": clear, "shuffled": unknown}
     )
 
 
 def test_no_results_are_said():
     with pytest.raises(replication.ReplayError, match="No result"):
-        agreement.agreement(frame_of("gan", lambda row: 1.0), "gan", "clean")
+        table_agreement.agreement(frame_of("gan", lambda row: 1.0), "gan", "clean")
 
 
 # Studies over seeds.
