@@ -90,7 +90,7 @@ def aim(
     list where it does not.
     """
     tables = {problem: led(frame, tuner) for problem, frame in finals.items()}
-    reached = {p: (t["win"] >= least) & (t["win_low"] > 0.5) for p, t in tables.items()}
+    reached = {p: _reached(t, least) for p, t in tables.items()}
     met, good = sum(map(len, reached.values())), int(sum(r.sum() for r in reached.values()))
     if not met:
         return "The hybrid took no part."
@@ -117,6 +117,34 @@ def aim(
         f"P(improvement) of at least {least:g}, with an interval above 1/2, is reached in {good} of {met} "
         f"pairs of another tuner and a problem.{apart}" + (f" Not reached on {where}." if missed else "")
     )
+
+
+def reached(finals: Mapping[Problem, pd.DataFrame], tuner: str = "hybrid", *, least: float = 0.6) -> str:
+    """In how many pairs of another tuner and a problem `aim` is reached: "47 of 48"."""
+    pairs = [hit for frame in finals.values() for hit in _reached(led(frame, tuner), least)]
+    return f"{sum(pairs)} of {len(pairs)}"
+
+
+def _reached(table: pd.DataFrame, least: float) -> pd.Series:
+    return (table["win"] >= least) & (table["win_low"] > 0.5)
+
+
+def beside_random(final: pd.DataFrame) -> str:
+    """Which tuners are better than random search on one problem beyond chance, which worse, and how many are neither.
+
+    Parameters
+    ----------
+    final : pandas.DataFrame
+        `contest_stats.results`.
+    """
+    named: dict[str, list[str]] = {}
+    for row in contest_stats.against(final, "random").itertuples():
+        named.setdefault(word(row), []).append(f"{LABELS[row.tuner]} {share(row)}")
+    told = [verdict for verdict in ("better than", "worse than") if verdict in named]
+    said = [f"{verdict.removesuffix(' than')} {', '.join(named[verdict])}" for verdict in told]
+    if UNDECIDED in named:
+        said.append(f"not distinguishable {len(named[UNDECIDED])}")
+    return f"{'; '.join(said) or 'no other took part'} (seeds: {len(final.dropna())})"
 
 
 class Agreement(NamedTuple):

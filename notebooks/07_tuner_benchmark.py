@@ -572,7 +572,11 @@ pd.DataFrame(real_share).T if real_share else Markdown("No problem has both.")
 
 # %%
 Markdown(
-    "; ".join(f"*{called}*: {contest_words.agreed(found)}" for called, found in agreements.items() if found)
+    "\n\n".join(
+        f"*{called.capitalize()}* and real trainings:\n\n{contest_words.agreement_markdown(found)}"
+        for called, found in agreements.items()
+        if found
+    )
     or "No problem has both."
 )
 
@@ -601,13 +605,7 @@ beyond = [t for t, row in answer_of.items() if row and contest_words.word(row) =
 met_blind = contest_words.pair(finals, "gan", "gan_blind")
 judged = contest_words.standing(finals, "gan", "gan_blind", "itself without") if met_blind else ""
 blind = calibration.base.value * (1 - calibration.base.value)
-real_words = "; ".join(
-    f"{name_of(p)} (seeds: {len(f.dropna())}): "
-    + ", ".join(
-        f"{figures.LABELS[r.tuner]} {contest_words.share(r)}" for r in contest_stats.against(f, "random").itertuples()
-    )
-    for p, f in real_finals.items()
-)
+real_words = "; ".join(f"{name_of(p)}: {contest_words.beside_random(f)}" for p, f in real_finals.items())
 in_trainings = "; ".join(
     f"{name_of(p)}: {figures.LABELS[s.set_index('tuner')['best'].idxmin()]}" for p, s in real_summaries.items()
 )
@@ -616,8 +614,9 @@ standings = "; ".join(
     for t in ("generator", "gan")
     if answer_of.get(t) is not None
 )
-hybrid_checks = " ".join(f"*{called}:* {aim}" for called, aim in aims.items())
-on_fresh = f" With fresh seeds of them: {contest_words.aim(fresh_finals)}" if fresh_finals else ""
+reached = {"on the benchmark": finals, **{f"on its {called}": found for called, found in on_others.items()}}
+reached |= {"with real trainings": real_finals, "with fresh seeds of them": fresh_finals}
+hybrid_words = ", ".join(f"{contest_words.reached(found)} {where}" for where, found in reached.items() if found)
 best_trained = (
     "; of real trainings " + contest_words.over_naive(real_summaries[first]["best"].min(), real_naive[first])
     if first in real_summaries
@@ -640,10 +639,11 @@ Markdown(f"""
   over one that does not with probability {calibration.rank:.2f}; it has a Brier score of
   {figures.number(calibration.brier)}, where always saying the share of all, {calibration.base:.2f}, would have
   {figures.number(blind)}.
-- **The hybrid.** On the benchmark: {contest_words.aim(finals)} On other surrogates: {hybrid_checks or "–"} With real
-  trainings: {contest_words.aim(real_finals)}{on_fresh} Beside the same without its generator: {of_generator}.
+- **The hybrid** was to beat every other tuner with a P(improvement) of at least 0.6 and an interval above 1/2. Pairs of
+  another tuner and a problem in which it does: {hybrid_words or "none met"}. Beside the same without its generator:
+  {of_generator}.
 - **Thinking**, median seconds a suggestion: {median_thinking}. Of all tuners {slowest}.
-- **Real trainings** over random search: {real_words or "none recorded"}. Benchmark and real trainings:
+- **Real trainings**, beside random search: {real_words or "none recorded"}. Benchmark and real trainings:
   {contest_words.agreed(agreement)}.
 - This run used {data.caption}. On the benchmark: {"; ".join(map(name_of, finals))}; {spread}, {evaluations} evaluations
   a search.

@@ -267,6 +267,22 @@ def test_the_hybrids_aim_is_reached_or_said_where_not():
     with_its_own = contest_words.aim({ONE: FINALS.assign(hybrid_uniform=FINALS["hybrid"])})
     assert with_its_own == contest_words.aim({ONE: FINALS}).replace("other tuner", "other tuner but its own variant")
     assert contest_words.aim({ONE: FINALS.drop(columns="hybrid")}) == "The hybrid took no part."
+    # The same in few words.
+    assert contest_words.reached({ONE: FINALS, TWO: worse}) == "9 of 10"
+    assert contest_words.reached({ONE: often}) == "4 of 5"
+    assert contest_words.reached({ONE: FINALS.drop(columns="hybrid")}) == "0 of 0"
+
+
+def test_who_is_better_than_random_search_on_one_problem():
+    assert contest_words.beside_random(FINALS) == (
+        "better GAN 1.00 [0.63, 1.00], TPE 1.00 [0.63, 1.00], Hybrid 1.00 [0.63, 1.00]; "
+        "worse Generator 0.00 [0.00, 0.37], Generator, no feedback 0.00 [0.00, 0.37] (seeds: 8)"
+    )
+    # Lower in four of eight seeds: neither.
+    even = FINALS["random"] * np.where(np.arange(8) < 4, 2.0, 0.5)
+    some = FINALS[["random", "hybrid"]].assign(gan=even)
+    assert contest_words.beside_random(some) == "better Hybrid 1.00 [0.63, 1.00]; not distinguishable 1 (seeds: 8)"
+    assert contest_words.beside_random(FINALS[["random"]]) == "no other took part (seeds: 8)"
 
 
 def test_what_the_readme_says_of_the_hybrid():
