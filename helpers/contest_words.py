@@ -141,10 +141,11 @@ def beside_random(final: pd.DataFrame) -> str:
     for row in contest_stats.against(final, "random").itertuples():
         named.setdefault(word(row), []).append(f"{LABELS[row.tuner]} {share(row)}")
     told = [verdict for verdict in ("better than", "worse than") if verdict in named]
-    said = [f"{verdict.removesuffix(' than')} {', '.join(named[verdict])}" for verdict in told]
+    said = [f"{verdict.removesuffix(' than')}: {', '.join(named[verdict])}" for verdict in told]
     if UNDECIDED in named:
-        said.append(f"not distinguishable {len(named[UNDECIDED])}")
-    return f"{'; '.join(said) or 'no other took part'} (seeds: {len(final.dropna())})"
+        many = len(named[UNDECIDED])
+        said.append(f"not distinguishable: {many} tuner{'s' if many > 1 else ''}")
+    return f"with {len(final.dropna())} seeds {'; '.join(said) or 'no other took part'}"
 
 
 class Agreement(NamedTuple):

@@ -605,7 +605,7 @@ beyond = [t for t, row in answer_of.items() if row and contest_words.word(row) =
 met_blind = contest_words.pair(finals, "gan", "gan_blind")
 judged = contest_words.standing(finals, "gan", "gan_blind", "itself without") if met_blind else ""
 blind = calibration.base.value * (1 - calibration.base.value)
-real_words = "; ".join(f"{name_of(p)}: {contest_words.beside_random(f)}" for p, f in real_finals.items())
+real_words = "".join(f"\n  - {name_of(p)}: {contest_words.beside_random(f)}." for p, f in real_finals.items())
 in_trainings = "; ".join(
     f"{name_of(p)}: {figures.LABELS[s.set_index('tuner')['best'].idxmin()]}" for p, s in real_summaries.items()
 )
@@ -643,8 +643,8 @@ Markdown(f"""
   another tuner and a problem in which it does: {hybrid_words or "none met"}. Beside the same without its generator:
   {of_generator}.
 - **Thinking**, median seconds a suggestion: {median_thinking}. Of all tuners {slowest}.
-- **Real trainings**, beside random search: {real_words or "none recorded"}. Benchmark and real trainings:
-  {contest_words.agreed(agreement)}.
+- **Real trainings**, beside random search: {real_words or "none recorded."}
+- **Do benchmark and real trainings agree?** {contest_words.agreed(agreement)}.
 - This run used {data.caption}. On the benchmark: {"; ".join(map(name_of, finals))}; {spread}, {evaluations} evaluations
   a search.
 """)

@@ -275,14 +275,15 @@ def test_the_hybrids_aim_is_reached_or_said_where_not():
 
 def test_who_is_better_than_random_search_on_one_problem():
     assert contest_words.beside_random(FINALS) == (
-        "better GAN 1.00 [0.63, 1.00], TPE 1.00 [0.63, 1.00], Hybrid 1.00 [0.63, 1.00]; "
-        "worse Generator 0.00 [0.00, 0.37], Generator, no feedback 0.00 [0.00, 0.37] (seeds: 8)"
+        "with 8 seeds better: GAN 1.00 [0.63, 1.00], TPE 1.00 [0.63, 1.00], Hybrid 1.00 [0.63, 1.00]; "
+        "worse: Generator 0.00 [0.00, 0.37], Generator, no feedback 0.00 [0.00, 0.37]"
     )
     # Lower in four of eight seeds: neither.
     even = FINALS["random"] * np.where(np.arange(8) < 4, 2.0, 0.5)
     some = FINALS[["random", "hybrid"]].assign(gan=even)
-    assert contest_words.beside_random(some) == "better Hybrid 1.00 [0.63, 1.00]; not distinguishable 1 (seeds: 8)"
-    assert contest_words.beside_random(FINALS[["random"]]) == "no other took part (seeds: 8)"
+    found = contest_words.beside_random(some)
+    assert found == "with 8 seeds better: Hybrid 1.00 [0.63, 1.00]; not distinguishable: 1 tuner"
+    assert contest_words.beside_random(FINALS[["random"]]) == "with 8 seeds no other took part"
 
 
 def test_what_the_readme_says_of_the_hybrid():
