@@ -18,6 +18,7 @@ from helpers.intervals import Estimate
 
 ANSWER = "tuners_answer.md"
 HYBRIDS = "hybrid_answer.md"
+LEAST = 0.6  # P(improvement) over every other tuner that the hybrid was to reach
 TUNED_ON: Problem = ("generator", "described")  # the hybrid's settings were chosen on it, with other seeds
 
 
@@ -82,7 +83,7 @@ def pair(finals: Mapping[Any, pd.DataFrame], tuner: str, rival: str) -> Any:
 
 
 def aim(
-    finals: Mapping[Problem, pd.DataFrame], tuner: str = "hybrid", *, least: float = 0.6, missed: bool = True
+    finals: Mapping[Problem, pd.DataFrame], tuner: str = "hybrid", *, least: float = LEAST, missed: bool = True
 ) -> str:
     """Whether the hybrid beats every other as often as it was to, P(improvement) of `least` and beyond chance.
 
@@ -119,7 +120,7 @@ def aim(
     )
 
 
-def reached(finals: Mapping[Problem, pd.DataFrame], tuner: str = "hybrid", *, least: float = 0.6) -> str:
+def reached(finals: Mapping[Problem, pd.DataFrame], tuner: str = "hybrid", *, least: float = LEAST) -> str:
     """In how many pairs of another tuner and a problem `aim` is reached: "47 of 48"."""
     pairs = [hit for frame in finals.values() for hit in _reached(led(frame, tuner), least)]
     return f"{sum(pairs)} of {len(pairs)}"
