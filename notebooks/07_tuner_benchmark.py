@@ -640,8 +640,8 @@ Markdown(f"""
   {figures.number(calibration.brier)}, where always saying the share of all, {calibration.base:.2f}, would have
   {figures.number(blind)}.
 - **The hybrid** was to beat every other tuner with a P(improvement) of at least {contest_words.LEAST:g} and an interval
-  above 1/2. Pairs of another tuner and a problem in which it does: {hybrid_words or "none met"}. Beside the same without its generator:
-  {of_generator}.
+  above 1/2. Pairs of another tuner and a problem in which it does: {hybrid_words or "none met"}. Beside the same
+  without its generator: {of_generator}.
 - **Thinking**, median seconds a suggestion: {median_thinking}. Of all tuners {slowest}.
 - **Real trainings**, beside random search: {real_words or "none recorded."}
 - **Do benchmark and real trainings agree?** {contest_words.agreed(agreement)}.
