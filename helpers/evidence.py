@@ -164,7 +164,7 @@ def _over_seeds_and_days(values: pd.Series, block_sd: ArrayLike) -> Estimate:
 def forecast_estimates(
     dataset: Dataset, predicted: np.ndarray, *, stage: str = "final", draws: int = 200
 ) -> dict[str, Estimate]:
-    """The numbers of `forecast_shape.forecast_statistics` with intervals over blocks of 20 test days.
+    """The numbers `forecast_shape.RESAMPLED` of a forecast with intervals, from `resampled_statistics`.
 
     Parameters
     ----------
@@ -193,7 +193,7 @@ def gather(
     forecasts: bool = True,
     tabular: Path = benchmark.FOLDER,
 ) -> Evidence:
-    """The records in a folder: studies of notebooks 02 to 04 and the seeds of this one, of the same data alone.
+    """The records in a folder: studies of notebooks 02 to 04 and the seeds of 06, of the same data alone.
 
     Random configurations are also those of the tabular benchmark, where it was made on the same data.
 
