@@ -39,7 +39,7 @@ class Evidence:
         Records of our runs of the tuners, one table a seed. Tuners: generator, zero, gan, bayesian, bayesian_warped,
         random_generator, random_gan.
     forecasts : mapping of (tuner, protocol) to dict of str to Estimate
-        From `forecast_estimates`, of each tuner's best LSTM.
+        From `forecast_shape.forecast_estimates`, of each tuner's best LSTM.
     absent : mapping of (tuner, protocol) to str
         Why there are none.
     factor : float, optional
@@ -161,30 +161,6 @@ def _over_seeds_and_days(values: pd.Series, block_sd: ArrayLike) -> Estimate:
     return Estimate(float(x.mean()), float(x.mean() - half), float(x.mean() + half), len(x))
 
 
-def forecast_estimates(
-    dataset: Dataset, predicted: np.ndarray, *, stage: str = "final", draws: int = 200
-) -> dict[str, Estimate]:
-    """The numbers `forecast_shape.RESAMPLED` of a forecast with intervals, from `resampled_statistics`.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    predicted : numpy.ndarray, shape (m,)
-        Scaled units.
-    stage : {"tune", "final"}
-    draws : int
-    """
-    found = forecast_shape.forecast_statistics(dataset, predicted, stage=stage)
-    found["lag_1_less_0"] = found["lag_1"] - found["lag_0"]
-    estimates = {}
-    drawn, blocks = forecast_shape.resampled_statistics(dataset, predicted, stage=stage, draws=draws)
-    for name, values in drawn.items():
-        finite = values[np.isfinite(values)]
-        low, high = np.quantile(finite, [0.025, 0.975]) if len(finite) else (math.nan, math.nan)
-        estimates[name] = Estimate(float(found[name]), float(low), float(high), blocks)
-    return estimates
-
-
 def gather(
     folder: str | Path,
     replayed: pd.DataFrame,
@@ -234,7 +210,8 @@ def gather(
                     within = None if tuner == "bayesian" else SHORT_RUN
                     try:
                         winner = study.winner(one, dataset, folder=folder, within=within, train=False)
-                        found_forecasts[(tuner, protocol)] = forecast_estimates(dataset, winner.predictions)
+                        estimates = forecast_shape.forecast_estimates(dataset, winner.predictions)
+                        found_forecasts[(tuner, protocol)] = estimates
                     except study.StudyError as error:
                         absent.setdefault((tuner, protocol), str(error))
             if tuner.startswith("random_"):

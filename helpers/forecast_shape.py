@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from helpers.intervals import Estimate
 from helpers.windows import Dataset
 
 LAGS = tuple(range(-5, 6))  # trading days
@@ -140,6 +141,21 @@ def resampled_statistics(
         for name in RESAMPLED:
             drawn[name].append(sample[name])
     return {name: np.array(values, dtype=float) for name, values in drawn.items()}, len(starts)
+
+
+def forecast_estimates(
+    dataset: Dataset, predicted: np.ndarray, *, stage: str = "final", draws: int = 200
+) -> dict[str, Estimate]:
+    """The numbers `RESAMPLED` of a forecast, each with the 95 % interval of `resampled_statistics`, same parameters."""
+    found = forecast_statistics(dataset, predicted, stage=stage)
+    found["lag_1_less_0"] = found["lag_1"] - found["lag_0"]
+    estimates = {}
+    drawn, blocks = resampled_statistics(dataset, predicted, stage=stage, draws=draws)
+    for name, values in drawn.items():
+        finite = values[np.isfinite(values)]
+        low, high = np.quantile(finite, [0.025, 0.975]) if len(finite) else (math.nan, math.nan)
+        estimates[name] = Estimate(float(found[name]), float(low), float(high), blocks)
+    return estimates
 
 
 def _correlation(x: np.ndarray, y: np.ndarray) -> float:

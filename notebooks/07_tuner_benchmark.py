@@ -177,9 +177,9 @@ Markdown(
 #
 # The policy gradient takes no part in the real trainings of profile full: it proposes large networks, and its searches
 # took seven times as long as random search's. In the GAN's space, where a training takes longest, random search, both
-# papers' tuners and the hybrid alone are trained. What real trainings say of the hybrid is asked again with seeds that
-# nobody had looked at when it got its settings, beside random search and the two rivals that come closest (*fresh
-# seeds*).
+# papers' tuners and the hybrid alone are trained, and in profile default these are all: its two seeds compare nothing.
+# What real trainings say of the hybrid is asked again with seeds that nobody had looked at when it got its settings,
+# beside random search and the two rivals that come closest (*fresh seeds*).
 #
 # **The surrogate** tells the error of any configuration without a training. It is fitted to configurations drawn at
 # random and trained once, and it is no single regression: the mean of one is smoother than the trainings that it

@@ -19,7 +19,6 @@ from helpers.evidence import (
     _over_seeds_and_days,
     _processor_seconds,
     _within,
-    forecast_estimates,
     gather,
 )
 from helpers.intervals import Estimate
@@ -368,7 +367,7 @@ def test_late_bests_overturn_the_first_twenty():
 def test_forecast_estimates_of_yesterdays_close():
     dataset = Dataset(make_prices(1200), protocol("described", as_of="2030-01-01"))
     positions = dataset.test_targets("final")
-    found = forecast_estimates(dataset, dataset.scaled.to_numpy()[positions - 1], draws=50)
+    found = forecast_shape.forecast_estimates(dataset, dataset.scaled.to_numpy()[positions - 1], draws=50)
     assert found["lag_1_less_0"].low > 0.5
     assert found["roughness"].low < 1.0 < found["roughness"].high
     assert found["within_50_last_year"].value == 1.0
