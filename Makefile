@@ -14,6 +14,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 PROFILES := smoke default full
+# Several processes test at once: more threads than cores only wait for one another.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1
 comma := ,
 
 export PYTHONPATH := $(CURDIR)
@@ -120,7 +122,7 @@ lint: $(STAMP)  ## ruff (notebooks included), format, links of all Markdown and 
 	@$(PY) -m codespell_lib
 
 test: lint  ## lint, unit and property tests, the samplers' contract suite, the notebooks in profile smoke
-	@$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	@$(ONE_THREAD) $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 doctor: $(STAMP)  ## look for damage in records, closes, figures, tables and notebooks; REPAIR=file keeps what is whole
 	@$(PY) -m helpers.doctor $(if $(REPAIR),--repair $(call quoted,$(REPAIR)))

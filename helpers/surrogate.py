@@ -34,6 +34,7 @@ from optuna.distributions import IntDistribution
 
 from helpers import benchmark
 from helpers import searched as searches
+from helpers.samplers.threads import one_thread
 from helpers.space import HYPERPARAMETERS, LstmConfig, SearchSpace, UnitCube, lstm_space, params_from_config
 
 if TYPE_CHECKING:
@@ -91,11 +92,10 @@ class Process:
             Which ones, not all of them.
         """
         from scipy.linalg import cho_solve
-        from threadpoolctl import threadpool_limits
 
         other = copy.copy(self)
         other.points, other.values = self.points[~rows], self.values[~rows]
-        with threadpool_limits(1):
+        with one_thread():
             other.weights = self.amplitude * self.spread * cho_solve(other.factor, other.values)
         return other
 
@@ -146,9 +146,8 @@ class Process:
         numpy.ndarray, shape (m,)
         """
         from scipy.linalg import cho_solve
-        from threadpoolctl import threadpool_limits
 
-        with threadpool_limits(1):
+        with one_thread():
             near = self.amplitude * np.array([self._near(point) for point in u * self.scales]).reshape(
                 -1, len(self.points)
             )
@@ -168,9 +167,8 @@ class _Known:
 @functools.lru_cache(maxsize=2)
 def _factor(known: _Known) -> tuple[np.ndarray, bool]:
     from scipy.linalg import cho_factor
-    from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1):  # sums in one order: the same numbers again
+    with one_thread():  # sums in one order: the same numbers again
         return cho_factor(known.process.covariance(), lower=True)
 
 
@@ -192,7 +190,6 @@ class Drawn:
 
     def __init__(self, process: Process, rng: np.random.Generator) -> None:
         from scipy.linalg import cho_solve
-        from threadpoolctl import threadpool_limits
 
         n, d = process.points.shape
         self.process = process
@@ -200,7 +197,7 @@ class Drawn:
         self.frequencies = rng.standard_normal((FEATURES, d)) / np.sqrt(rng.chisquare(5.0, (FEATURES, 1)))
         self.phases = rng.uniform(0.0, 2.0 * math.pi, FEATURES)
         self.waves = rng.standard_normal(FEATURES) * math.sqrt(2.0 * process.amplitude / FEATURES)
-        with threadpool_limits(1):  # sums in one order: the same numbers again
+        with one_thread():  # sums in one order: the same numbers again
             prior = np.cos(process.points @ self.frequencies.T + self.phases) @ self.waves
             missing = process.values - prior - math.sqrt(process.noise) * rng.standard_normal(n)
             self.weights = process.amplitude * cho_solve(process.factor, missing)
@@ -275,9 +272,8 @@ class _Measured:
 def _fitted(kind: type[Member], measured: _Measured) -> Member:
     import sklearn.ensemble
     import sklearn.gaussian_process  # noqa: F401 - the limit below reaches libraries that are loaded, and no others
-    from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1):  # sums in one order: the same numbers again
+    with one_thread():  # sums in one order: the same numbers again
         return kind(measured.x, measured.y)
 
 

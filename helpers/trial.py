@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import gc
+import itertools
 import logging
 import math
 import os
@@ -484,6 +485,43 @@ class Evaluator:
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").strip().splitlines()
         return _sentence(lines[-1]) if lines else ""
+
+
+class Workers:
+    """Workers that several parts of a run share, since one takes longer to start than most trainings take.
+
+    Where a function takes an `evaluator`, this serves: called, it lends its workers in turn, and who borrowed one does
+    not end it. They start at their first trial. The parts run one after the other, each with at most `jobs` of them.
+
+    Parameters
+    ----------
+    jobs : int
+    evaluator : callable
+        Makes one.
+
+    Raises
+    ------
+    ValueError
+        If `jobs` is no whole number of at least 1.
+    """
+
+    def __init__(self, jobs: int = 2, *, evaluator: Callable[[], Evaluator] = Evaluator) -> None:
+        self._all = tuple(evaluator() for _ in range(whole("jobs", jobs)))
+        self._turn = itertools.cycle(self._all)
+
+    def __call__(self) -> contextlib.AbstractContextManager[Evaluator]:
+        return contextlib.nullcontext(next(self._turn))
+
+    def __iter__(self) -> Iterator[Evaluator]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def close(self) -> None:
+        """End the workers; a later trial starts them again."""
+        for worker in self:
+            worker.close()
 
 
 class _Watch:

@@ -26,7 +26,7 @@ from helpers.prices import Prices, closes_sha256
 from helpers.progress import Bar
 from helpers.samplers import BayesianSampler
 from helpers.space import HYPERPARAMETERS, LstmConfig, SearchSpace, UnitCube, config_from_params
-from helpers.trial import Evaluator
+from helpers.trial import Workers
 from helpers.windows import Dataset, Protocol, protocol
 
 # Up to two layers of up to sixteen units over up to three months: what 20 trials can look at in minutes on a
@@ -146,15 +146,14 @@ class Budget:
     seed: int = 0
     train: bool = True
     engine: str = "fast"
-    workers: tuple[Evaluator, ...] = field(default=(), compare=False, repr=False)
+    workers: Workers | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not self.workers:  # warm for all parts of a run: a worker takes longer to start than most trainings take
-            object.__setattr__(self, "workers", tuple(Evaluator() for _ in range(self.jobs)))
+        if self.workers is None:
+            object.__setattr__(self, "workers", Workers(self.jobs))
 
     def complete(self, name: str, trainings: Sequence[Training], series: Series) -> list[Outcome]:
         """`ledger.complete` into `validity_<name>.jsonl`."""
-        workers = iter(self.workers)
         return ledger.complete(
             self.folder / f"validity_{name}.jsonl",
             trainings,
@@ -163,13 +162,12 @@ class Budget:
             engine=self.engine,
             jobs=self.jobs,
             train=self.train,
-            evaluator=lambda: contextlib.nullcontext(next(workers)),
+            evaluator=self.workers,
         )
 
     def close(self) -> None:
         """End the workers; a later training starts them again."""
-        for worker in self.workers:
-            worker.close()
+        self.workers.close()
 
     @property
     def all_seeds(self) -> range:

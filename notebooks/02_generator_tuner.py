@@ -249,11 +249,12 @@ tables.save(
 # times.
 
 # %%
+worker = trial.Evaluator()  # the process that trains, here and below
 loop = optuna.create_study(sampler=GeneratorSampler(seed=seed, space=GENERATOR_SPACE))
 for _ in range(3 if train else 0):
     asked = loop.ask(GENERATOR_SPACE)
     config = config_from_params(asked.params)
-    result = trial.evaluate(config, dataset, epochs=1, seed=seed)
+    result = worker.evaluate(config, dataset, epochs=1, seed=seed)
     loop.tell(asked, result.mse)
 
 # %%
@@ -275,8 +276,10 @@ run = study.run(
     seed=seed,
     epochs=epochs,
     folder=outputs.studies(profile),
+    evaluator=worker,
     train=train,
 )
+worker.close()
 records = study.records(run)
 short, medium = records.head(short_run), records.head(medium_run)
 best = study.best(run, within=short_run)

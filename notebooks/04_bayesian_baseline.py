@@ -36,7 +36,7 @@ import optuna
 import pandas as pd
 from IPython.display import Markdown
 
-from helpers import figures, paths, prices, provenance, published, search_plots, study, tables, windows
+from helpers import figures, paths, prices, provenance, published, search_plots, study, tables, trial, windows
 from helpers.samplers import BayesianSampler
 from helpers.space import GENERATOR_SPACE, HYPERPARAMETERS
 
@@ -78,21 +78,23 @@ Markdown(f"To reach: an MSE of {target.mse:.7f}, the generator's at iteration {t
 
 # %%
 names = {"paper": "bayesian", "warped": "bayesian_warped"}
-runs = {
-    tuner: study.run(
-        f"{tuner}_{protocol}",
-        BayesianSampler(seed=seed, space=GENERATOR_SPACE, ranges=ranges),
-        GENERATOR_SPACE,
-        dataset,
-        trials=cap,
-        stop_at=target.mse,
-        seed=seed,
-        epochs=epochs,
-        folder=folder,
-        train=train,
-    )
-    for ranges, tuner in names.items()
-}
+with trial.Evaluator() as worker:
+    runs = {
+        tuner: study.run(
+            f"{tuner}_{protocol}",
+            BayesianSampler(seed=seed, space=GENERATOR_SPACE, ranges=ranges),
+            GENERATOR_SPACE,
+            dataset,
+            trials=cap,
+            stop_at=target.mse,
+            seed=seed,
+            epochs=epochs,
+            folder=folder,
+            evaluator=worker,
+            train=train,
+        )
+        for ranges, tuner in names.items()
+    }
 records = {tuner: study.records(run) for tuner, run in runs.items()}
 
 

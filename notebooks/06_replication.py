@@ -64,6 +64,7 @@ from helpers import (
     search_shape,
     table_agreement,
     tables,
+    trial,
     windows,
 )
 from helpers.evidence import PRINTED, Evidence, Missing, gather
@@ -141,9 +142,9 @@ tables.save(
 # training in `data/studies/`; what is there is not trained again. The longest come first.
 
 # %%
-budget = dict(
-    folder=folder, seeds=range(seed, seed + seeds), rows=rows, as_of=as_of, epochs=epochs, jobs=jobs, train=train
-)
+workers = trial.Workers(jobs)  # the processes that train, here and below
+shared = dict(folder=folder, epochs=epochs, jobs=jobs, evaluator=workers, train=train)
+budget = dict(seeds=range(seed, seed + seeds), rows=rows, as_of=as_of, **shared)
 replayed = replication.replay(data, readings=replication.FOUR, **budget)
 # Under `clean` each table's rates as in the better of its chronological readings: the split is compared, nothing else.
 if clean:
@@ -438,7 +439,8 @@ for p, count in {"described": real_seeds, "published": published_seeds}.items():
         long_run=long_run if p == "described" else 0,
         cap=cap,
     )
-    real |= replication.tuner_studies(planned, datasets[p], folder=folder, epochs=epochs, jobs=jobs, train=train)
+    real |= replication.tuner_studies(planned, datasets[p], **shared)
+workers.close()
 pd.DataFrame(
     {
         "study": name,

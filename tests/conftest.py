@@ -25,6 +25,11 @@ def make_prices(n: int = 400, *, seed: int = 0, symbol: str = "^TEST") -> Prices
     return Prices(symbol, close, "file", closes_sha256(close), f"{symbol} synthetic closes, {n} rows")
 
 
+def all_cores() -> dict[str, str]:
+    """The environment without the one thread that `make test` gives linear algebra: for tests of what more would do."""
+    return {k: v for k, v in os.environ.items() if k not in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The notebooks, which take longest, first: `make test` gives whole files to its workers in this order."""
     items.sort(key=lambda item: item.path.name != "test_notebooks.py")

@@ -23,6 +23,7 @@ from helpers.samplers import generator as generator_module
 from helpers.samplers.base import Observation, losses
 from helpers.samplers.bayesian import RawRanges
 from helpers.space import GAN_SPACE, GENERATOR_SPACE, UnitCube
+from tests.conftest import all_cores
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -647,7 +648,9 @@ for _ in range(2):
     study.ask(GAN_SPACE)
     print(study.trials[-1].system_attrs)
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=paths.ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=paths.ROOT, env=all_cores(), capture_output=True, text=True, check=True
+    )
     first, second = done.stdout.splitlines()
     assert first == second and "point" in first
 
@@ -671,7 +674,9 @@ with one_thread():
         print({n for _, n in counts()})
 print(dict(counts()) == expected)
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=paths.ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=paths.ROOT, env=all_cores(), capture_output=True, text=True, check=True
+    )
     assert done.stdout.splitlines() == ["{1}", "True"]
 
 

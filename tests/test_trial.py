@@ -242,6 +242,19 @@ def test_a_worker_that_the_system_does_not_start_is_a_worker_error_and_leaves_no
         assert one.evaluate(CONFIG, 1.0, seed=0).ok
 
 
+def test_workers_are_lent_in_turn_and_outlive_who_borrowed_them():
+    workers = trial.Workers(2, evaluator=lambda: trial.Evaluator(work=misbehave, prepare=no_preparation))
+    with workers() as first, workers() as second:
+        assert first.evaluate(CONFIG, 0.5, seed=0).ok and second.pid is None and [first, second] == list(workers)
+        pid = first.pid
+    with workers() as again:
+        assert again is first and again.evaluate(CONFIG, 0.5, seed=0).ok and again.pid == pid
+    workers.close()
+    assert first.pid is None and len(workers) == 2
+    with pytest.raises(ValueError, match="jobs"):
+        trial.Workers(0)
+
+
 def test_a_worker_that_takes_no_dataset_is_given_up(monkeypatch):
     """Also where the dataset is larger than what the pipe between the processes holds."""
     said = []
