@@ -121,7 +121,10 @@ lint: $(STAMP)  ## ruff (notebooks included), format, links of all Markdown and 
 	@$(PY) -m helpers.links
 	@$(PY) -m codespell_lib
 
-test: lint  ## lint, unit and property tests, the samplers' contract suite, the notebooks in profile smoke
+# Beside lint the fast engine is compiled, if it is not yet: else every test process that needs it does so first.
+test: $(STAMP)  ## lint, unit and property tests, the samplers' contract suite, the notebooks in profile smoke
+	@$(PY) -c "from helpers.trial import warm_up; warm_up('fast')" >/dev/null 2>&1 & \
+	  $(MAKE) --no-print-directory lint && wait
 	@$(ONE_THREAD) $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 doctor: $(STAMP)  ## look for damage in records, closes, figures, tables and notebooks; REPAIR=file keeps what is whole
