@@ -1,7 +1,6 @@
 """Notebook 00's logic: what can be chosen, trials watched as they come, Optuna's plots of recorded studies."""
 
 import contextlib
-import re
 
 import matplotlib
 import optuna
@@ -141,10 +140,8 @@ def test_every_plot_of_a_committed_study_says_what_it_shows_and_changes_no_setti
     assert kind in explore.CAPTIONS
 
 
-def test_plots_work_on_committed_studies():
-    names = [name for name in explore.recorded(COMMITTED).index if not re.search(r"-s0[1-9]$", name)]  # the first seed
-    assert len(names) > 15
-    for name in names:
+def test_plots_work_on_every_committed_study():
+    for name in explore.recorded(COMMITTED).index:
         assert explore.plot("slice", name, COMMITTED).axes, name
 
 

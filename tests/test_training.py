@@ -41,7 +41,7 @@ def train(c: LstmConfig, x, y, *, engine: str, epochs: int = 2, seed: int = 7):
     return model, training.fit(model, c, x, y, epochs=epochs, seed=seed, engine=engine)
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     layers=st.integers(1, 4),
     units=st.integers(1, 9),
