@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from helpers.intervals import DRAWS, LEVEL, Estimate, proportion
+from helpers.intervals import DRAWS, LEVEL, Estimate, bounded_mean, proportion
 
 LEAST_SEEDS = 5  # for an interval by bootstrap: two seeds give three different samples, five give 126
 EXACT = 14  # up to so many pairs, all 2^n sign flips are tried
@@ -113,8 +113,13 @@ def improvement(a: ArrayLike, b: ArrayLike) -> Estimate:
     a, b : array_like, shape (n,)
         Results with the same seeds.
     """
-    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
-    return proportion(float(np.sum(a < b) + 0.5 * np.sum(a == b)), len(a))
+    won = _wins(np.asarray(a, dtype=float), np.asarray(b, dtype=float))
+    return proportion(float(won.sum()), len(won))
+
+
+def _wins(a: Any, b: Any) -> Any:
+    """1 where `a` is less than `b`, 1/2 where they tie, else 0."""
+    return (a < b) + 0.5 * (a == b)
 
 
 def log_differences(a: ArrayLike, b: ArrayLike) -> np.ndarray:
@@ -244,8 +249,11 @@ def pairs(
     """P(improvement) of every tuner over every rival, on average over several problems.
 
     The share is the mean over the problems. Searches with one seed are not independent of each other, so that more
-    problems are no more seeds: the shares' errors are taken to go together, and the interval is that of n seeds
-    where 1 / sqrt(n) is the mean of 1 / sqrt(seeds) over the problems, as many as they have where all have as many.
+    problems are no more seeds. But a seed's own mean over the problems varies less than a single win: the interval is
+    that of `intervals.bounded_mean` of these, whatever the problems have to do with each other. With a single problem
+    it is that of `improvement`. Where a pair met with other seeds on one problem than on another, the shares' errors
+    are taken to go together, and the interval is that of n seeds where 1 / sqrt(n) is the mean of 1 / sqrt(seeds) over
+    the problems.
 
     Parameters
     ----------
@@ -266,11 +274,17 @@ def pairs(
         met = [f[[a, b]].dropna() for f in finals.values() if a != b and a in f and b in f]
         met = [pair for pair in met if len(pair)]
         if met:
-            share = float(np.mean([improvement(pair[a], pair[b]).value for pair in met]))
-            seeds = math.floor(np.mean([len(pair) ** -0.5 for pair in met]) ** -2 + 1e-9)
-            win = proportion(share * seeds, seeds)
-            rows.append((a, b, len(met), seeds, win.value, win.low, win.high))
+            win = _averaged([_wins(pair[a], pair[b]) for pair in met])
+            rows.append((a, b, len(met), win.n, win.value, win.low, win.high))
     return pd.DataFrame(rows, columns=["tuner", "rival", "problems", "seeds", "win", "win_low", "win_high"])
+
+
+def _averaged(wins: Sequence[pd.Series]) -> Estimate:
+    """P(improvement) on average: `wins` are those of each problem, by seed."""
+    if len(wins) > 1 and all(w.index.equals(wins[0].index) for w in wins):
+        return bounded_mean(np.mean(wins, axis=0))
+    seeds = math.floor(np.mean([len(w) ** -0.5 for w in wins]) ** -2 + 1e-9)
+    return proportion(float(np.mean([w.mean() for w in wins])) * seeds, seeds)
 
 
 _RATIO = (("ratio", "value"), ("ratio_low", "low"), ("ratio_high", "high"))

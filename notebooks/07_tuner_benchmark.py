@@ -205,9 +205,10 @@ Markdown(
 #
 # *P(improvement)* is the share of the seeds in which a tuner's search ends below its rival's with the same seed: 1/2 is
 # a draw. A tuner is called *better* or *worse* than another if its exact 95 % interval (Clopper and Pearson's) lies
-# above or below 1/2, and *not distinguishable* otherwise, each pair and problem for itself. The tables also have a test
-# of how much lower the errors are, corrected for the number of pairs; a tuner can win as often as it loses and win by
-# more, so where the two part, the texts say so.
+# above or below 1/2, and *not distinguishable* otherwise, each pair and problem for itself. An average over problems
+# has an interval (Gaffke's) from the seeds' own averages, so that searches of one seed may depend on each other; with
+# one problem it is Clopper and Pearson's. The tables also have a test of how much lower the errors are, corrected for
+# the number of pairs; a tuner can win as often as it loses and win by more, so where the two part, the texts say so.
 
 # %%
 finals = {problem: contest_stats.results(frame) for problem, frame in short.items()}
@@ -335,7 +336,7 @@ figures.save(
     "B-fig05",
     caption=f"How often, in percent of the seeds, the tuner of the row ends below that of the column after "
     f"{evaluations} evaluations, on average over the problems ({len(finals)}), which hides where they differ: "
-    f"B-tab02 has each; bold: beyond chance (exact 95 % interval of each pair for itself). {said}",
+    f"B-tab02 has each; bold: beyond chance (95 % interval of the seeds' averages, each pair for itself). {said}",
     ours=f"{figures.LABELS[top]} ranks first on average",
     **saved,
 )

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
 from helpers import contest_stats as cs
 
@@ -154,6 +155,22 @@ def test_problems_with_more_seeds_count_for_more(seeds, counted):
     (row,) = cs.pairs(finals, ["a"], ["b"]).itertuples()
     assert (row.win, row.seeds, row.problems) == (1.0, counted, len(seeds))
     assert row.win_low == pytest.approx(0.025 ** (1 / counted))
+
+
+def test_problems_that_agree_add_nothing_and_those_that_do_not_make_the_average_more_certain():
+    """The same wins on every problem are one problem's. Wins that are spread over the seeds are all averages of 1/2."""
+    won = pd.DataFrame({"a": [0.0] * 5 + [2.0] * 5, "b": np.ones(10)})
+    lost = won.iloc[::-1].reset_index(drop=True)
+    one, same, spread = (
+        next(cs.pairs(f, ["a"], ["b"]).itertuples()) for f in ({1: won}, {1: won, 2: won}, {1: won, 2: lost})
+    )
+    exact = binomtest(5, 10).proportion_ci(method="exact")
+    for row in (one, same):
+        assert (row.win, row.seeds) == (0.5, 10) and (row.win_low, row.win_high) == pytest.approx(
+            (exact.low, exact.high)
+        )
+    assert (spread.win, spread.seeds, spread.problems) == (0.5, 10, 2)
+    assert (spread.win_low, spread.win_high) == pytest.approx((0.5 * 0.025**0.1, 1 - 0.5 * 0.025**0.1))
 
 
 def test_the_summary_of_a_small_contest():
