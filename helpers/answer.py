@@ -262,7 +262,7 @@ def tiles() -> list[Tile]:
 
 def _percent(share: float) -> str:
     """A share in percent, rounded as notebook 07 prints it: to two digits first."""
-    return f"{100 * float(f'{share:.2f}'):.0f}"
+    return f"{100 * float(f'{round(share, 9):.2f}'):.0f}"
 
 
 def _where(tuners: Contest) -> str:

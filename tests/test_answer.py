@@ -1,10 +1,12 @@
 """The answer in short: counted from the committed tables, in words that follow the numbers."""
 
+from types import SimpleNamespace
+
 import nbformat
 import pandas as pd
 import pytest
 
-from helpers import answer, claims, paths, readme
+from helpers import answer, claims, contest_words, paths, readme
 from helpers.paths import Outputs
 
 HEAD = "| Claim | Where | As printed | Described | Verdict |\n| --- | --- | --- | --- | --- |\n"
@@ -85,6 +87,15 @@ def test_an_average_does_not_hide_problems_that_differ(tables) -> None:
     )
     said = answer._where(found)
     assert "100 seeds with 20 trials" in said and "20 to 20 % and 20 to 80 % from problem to problem" in said
+
+
+def test_an_average_is_rounded_as_notebook_07_rounds_it() -> None:
+    """Sums of the same four shares in another order end in 0.20499999999999999 or 0.20500000000000002."""
+    low, high = 0.205, (0.36 + 0.17 + 0.05 + 0.24) / 4
+    assert low < high and f"{low:.2f}" != f"{high:.2f}", "the case"
+    rows = [SimpleNamespace(win=win, win_low=0.16, win_high=0.26) for win in (low, high)]
+    assert {contest_words.share(row) for row in rows} == {"0.20 [0.16, 0.26]"}
+    assert {answer._percent(win) for win in (low, high)} == {"20"}
 
 
 def test_real_trainings_that_tell_nothing_apart_say_on_how_many_problems(tables) -> None:
